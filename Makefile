@@ -1,0 +1,46 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check bench lock clean
+
+help: ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: .venv/.stamp ## the Python environment .venv, exactly as requirements.lock says (Python 3.11 or newer; PYTHON=python3.12 names another)
+
+demo: env ## the whole of Wattfall on this machine, with invented households, until Ctrl-C (ONCE=1: one round, then stop)
+	@$(BIN)/python -m demo $(if $(ONCE),--once)
+
+test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: env ## style, types and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: env ## how fast it is (ARGS="--help" shows what can be measured)
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## resolve the dependencies of pyproject.toml again into requirements.lock, and those of the image (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv" >&2; exit 1; }
+	@uv pip compile pyproject.toml --group ingest --group local --group dev --universal --generate-hashes \
+		--no-header --no-annotate --quiet --output-file requirements.lock
+	@uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --quiet \
+		--constraints requirements.lock --output-file docker/requirements.lock
+
+clean: ## delete caches and what the demo kept (.venv stays)
+	@rm -rf .state/demo build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Always from nothing: an environment that was left half-made, or that held another lock's packages, is no longer either.
+# The stamp is the last thing to be made and the first to go.
+.venv/.stamp: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Wattfall needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "making .venv from requirements.lock" >&2
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $@
