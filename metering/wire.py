@@ -1,0 +1,67 @@
+"""How totals travel: the key and the value of a record in a level topic."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from metering.rules import YEAR_2000_MS
+from metering.total import Grain, Method, Total
+
+LARGEST: Final = 2**56
+"""No number of a total is further from 0. So much more than any meter can count, and so little that a month of it still fits into 64 bits."""
+LONGEST: Final = 64 * 1024
+"""Bytes of a total on its way; more than a hundred times what one has today."""
+YEAR_9999_MS: Final = 253_370_764_800_000
+"""No period and no instant is later: calendars need room for the next month."""
+_DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_GRAINS: Final = {str(grain): grain for grain in Grain}
+_METHODS: Final = {None: None} | {str(method): method for method in Method}
+_PERIOD: Final = ("start", "end")
+_INSTANTS: Final = ("power_max_at", "first_at", "last_at")
+_OPTIONAL: Final = ("power_min_mw", "power_max_mw", *_INSTANTS)
+_NUMBERS: Final = tuple(name for name in Total._fields if name not in ("device", "grain", "method", *_PERIOD, *_OPTIONAL))
+
+
+def total_key(device: str, start: int) -> bytes:
+    """`device|start`: a device's name never holds a bar, so the two parts can be told."""
+    return f"{device}|{start}".encode()
+
+
+def total_to_json(total: Total) -> bytes:
+    """One JSON object with the total's own field names."""
+    return orjson.dumps(total._asdict())
+
+
+def total_from_json(value: bytes) -> Total:
+    """The inverse of `total_to_json`; fields of a later version are ignored. Raises ValueError on anything that is no total."""
+    try:
+        if len(value) > LONGEST:
+            raise ValueError(f"{len(value)} bytes")
+        fields = orjson.loads(value)
+        found = {name: fields[name] for name in Total._fields}
+        found["grain"], found["method"] = _GRAINS[found["grain"]], _METHODS[found["method"]]
+        _check(found)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"not a total: {error!r:.200}") from error
+    return Total(**found)
+
+
+def _check(fields: dict[str, Any]) -> None:
+    """Raises ValueError, or TypeError, unless every field is what `Total` says: whoever takes a total looks no more."""
+    if not _DEVICE.fullmatch(fields["device"]):
+        raise ValueError("device")
+    numbers = [fields[name] for name in _NUMBERS]
+    numbers += [fields[name] for name in _OPTIONAL if fields[name] is not None]
+    start, end = fields["start"], fields["end"]
+    if {*map(type, numbers), type(start), type(end)} != {int}:
+        raise TypeError("a number that is none")
+    if not (min(numbers) >= -LARGEST and max(numbers) <= LARGEST):
+        raise ValueError("a number beyond 2⁵⁶")
+    if not YEAR_2000_MS <= start * 1000 < end * 1000 <= YEAR_9999_MS:
+        raise ValueError("start, end")
+    for name in _INSTANTS:
+        if fields[name] is not None and not 0 <= fields[name] <= YEAR_9999_MS:
+            raise ValueError(name)
