@@ -1,0 +1,183 @@
+"""The Faust application of a role: its settings, its sources, and the one way out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import faust
+from faust.types import TP
+
+from streams.exits import Exit, leave
+from streams.settings import Settings
+from streams.source import Source
+from streams.transport import Consumer, RecordBatches
+
+FETCH_BYTES = 512 * 1024
+QUEUED = 4  # batches a topic (streams/fetch.py): more would only be memory
+NEVER_S = 86_400.0 * 365
+log = logging.getLogger("wattfall.app")
+
+
+class App(faust.App):
+    """`sources`: who takes which topic; declare them with `add_source` before the worker starts.
+
+    `held` is kept for as long as the process lives (the folder's lock).
+    """
+
+    consumer: Consumer
+
+    def __init__(self, settings: Settings, *, role: str, partitions: int) -> None:
+        self.settings, self.role = settings, role
+        self.sources: dict[str, Source] = {}
+        self.stopping = False
+        self.held: object = None
+        self.waiting: asyncio.TimerHandle | None = None
+        brokers = ";".join(f"wattfall://{broker}" for broker in settings.brokers)
+        super().__init__(f"{settings.scope}-{role}", broker=brokers, **conf(settings, partitions))
+
+    def _create_directories(self) -> None:
+        """None: the stores make their own (tables/folders.py)."""
+
+    def add_source(self, source: Source) -> faust.TopicT:
+        """Registers who takes a topic; returns the channel for the agent that reads it."""
+        self.sources[source.topic] = source
+        return self.topic(source.topic, schema=RecordBatches())
+
+    async def pour(self, stream: Any, source: Source) -> None:
+        """The body of every agent: hands each batch to its source. No exception leaves it, or Faust would ack the batch and lose it."""
+        try:
+            events: AsyncIterable[Any] = stream.noack().events()
+            async for event in events:
+                await source.take(event.value)
+        except Exception as error:
+            log.exception("%s", source.topic)
+            self.leave(Exit.AGENT_FAILED, f"the agent of {source.topic} failed: {error!r}")
+
+    def leave(self, code: Exit, cause: str) -> NoReturn:
+        """Ends the process. While it stops anyway, whatever goes wrong is no failure: nothing that was not durable is lost."""
+        leave(Exit.STOPPED if self.stopping else code, cause)
+
+    @property
+    def goes_on(self) -> bool:
+        """A setting allows to go on without a range that retention removed."""
+        return self.settings.lost_range == "continue"
+
+    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+        """Commits for the group; for sinks."""
+        await self.consumer.commit_positions(offsets)
+
+    def step_back(self, topic: str, partition: int) -> None:
+        """Starts a partition again, at its source's position."""
+        self.consumer.start_again(topic, partition)
+
+    async def open_sources(self, tps: set[TP]) -> None:
+        """Assigned: fences everything at once."""
+        topics = {tp.topic for tp in tps}
+        opened = [self.sources[topic].open({tp.partition for tp in tps if tp.topic == topic}) for topic in sorted(topics)]
+        try:
+            await asyncio.gather(*opened)
+        except Exception as error:
+            self.leave(Exit.FENCE_FAILED, f"assignment failed: {error!r}")
+        self.watch(bool(tps))
+
+    async def close_sources(self) -> None:
+        """Revoked, or stopping: the last checkpoints."""
+        self.watch(False)
+        try:
+            await asyncio.gather(*[source.close() for source in self.sources.values()])
+        except Exception as error:
+            self.leave(Exit.CHECKPOINT_FAILED, f"revocation failed: {error!r}")
+
+    def watch(self, on: bool) -> None:
+        """Ends the process if what is assigned has not started after the limit."""
+        if self.waiting is not None:
+            self.waiting.cancel()
+        self.waiting = asyncio.get_running_loop().call_later(self.settings.start_limit_s, self._late) if on else None
+
+    def _late(self) -> None:
+        unstarted = sorted(f"{tp.topic}/{tp.partition}" for tp in self.consumer.unstarted)
+        if unstarted:
+            self.leave(Exit.NOT_STARTED, f"not started {self.settings.start_limit_s:g} s after the assignment: {', '.join(unstarted[:8])}")
+
+
+def conf(settings: Settings, partitions: int) -> dict[str, Any]:
+    """Faust's settings: everything switched off that this product does itself."""
+    heartbeat = min(3.0, settings.session_timeout_s / 4)
+    return {
+        "autodiscover": False,
+        "broker_client_id": settings.scope,
+        "broker_commit_interval": NEVER_S,
+        "broker_heartbeat_interval": heartbeat,
+        "broker_rebalance_timeout": max(60.0, settings.session_timeout_s),
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_request_timeout": max(90.0, settings.session_timeout_s),
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": settings.member,
+        "consumer_max_fetch_size": FETCH_BYTES,
+        "datadir": Path(settings.folder) / "faust",
+        "stream_buffer_maxsize": QUEUED,
+        "stream_recovery_delay": 0.0,
+        "stream_wait_empty": False,
+        "table_standby_replicas": 0,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "topic_partitions": partitions,
+        "web_enabled": False,
+    }
+
+
+class Worker(faust.Worker):
+    """Runs an app without banner, spinner or web server; SIGTERM and SIGINT stop it in order and with exit code 0."""
+
+    STOP_S = 15.0
+    app: App
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN")
+        self.spinner = None
+
+    def change_workdir(self, path: Path) -> None:
+        """Nothing: the folder is where it was started."""
+
+    def _on_sigint(self) -> None:
+        self._stop()
+
+    def _on_sigterm(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if not self.app.stopping:
+            self.app.stopping = True
+            log.info("%s: stopping", self.app.role)
+            self.loop.call_later(self.STOP_S, self._end)
+            self._stopping = asyncio.ensure_future(self._last(), loop=self.loop)
+
+    async def _last(self) -> None:
+        """The last checkpoints, a goodbye to the group, and out."""
+        await self.app.close_sources()
+        consumer: Any = self.app._consumer
+        if consumer is not None and consumer._thread._consumer is not None:
+            try:
+                await asyncio.wait_for(consumer._thread.call_thread(consumer._thread._consumer.stop), 5.0)
+            except Exception as error:
+                log.warning("%s: left the group without a goodbye: %r", self.app.role, error)
+        self._end()
+
+    def _end(self) -> None:
+        log.info("%s: stopped", self.app.role)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(Exit.STOPPED)
+
+
+def run(app: App) -> NoReturn:
+    """Runs the app until it is asked to stop, or something is wrong. Never returns."""
+    app.finalize()
+    Worker(app).execute_from_commandline()
+    leave(Exit.AGENT_FAILED, "the worker ended by itself")

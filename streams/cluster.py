@@ -1,0 +1,142 @@
+"""What the cluster has: topics with ids, partitions and configurations; made and checked against streams/topics.py."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from streams.metadata import MetadataWithIds
+from streams.topics import TopicSpec
+
+ALREADY_EXISTS: Final = 36
+REQUEST_MS: Final = 10_000
+
+
+class ClusterError(RuntimeError):
+    """The brokers will not do: one line for a person."""
+
+
+class NoBroker(ClusterError):
+    """No broker answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it is."""
+
+    name: str
+    ident: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The cluster's id and its topics by name."""
+
+    ident: str
+    topics: Mapping[str, Topic]
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without aiokafka's own lines on a broker that does not answer, several a second: whoever waits says it himself."""
+    theirs = logging.getLogger("aiokafka")
+    before = theirs.level
+    theirs.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        theirs.setLevel(before)
+
+
+@asynccontextmanager
+async def admin(brokers: Sequence[str]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A client for questions to the cluster. Raises NoBroker where none answers."""
+    client = AIOKafkaAdminClient(bootstrap_servers=list(brokers), request_timeout_ms=REQUEST_MS)
+    try:
+        with hushed():
+            async with asyncio.timeout(REQUEST_MS / 1000):
+                await client.start()
+    except (KafkaError, OSError, TimeoutError) as error:
+        await client.close()
+        raise NoBroker(f"WATTFALL_BROKERS={','.join(brokers)}: no broker answers ({type(error).__name__}); is it running?") from None
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def describe(client: AIOKafkaAdminClient) -> Cluster:
+    """What there is."""
+    response = await client._send_request(MetadataWithIds())
+    topics = {}
+    for _, name, ident, _, partitions, *_ in response.topics:
+        topics[name] = Topic(name, str(ident), len(partitions))
+    return Cluster(str(response.cluster_id), topics)
+
+
+async def create(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec], partitions: int, replication: int) -> list[str]:
+    """Makes the topics that are missing; returns their names. Raises ClusterError with the broker's reason."""
+    there = (await describe(client)).topics
+    absent = [spec for spec in specs if spec.name not in there]
+    wanted = [NewTopic(spec.name, partitions, replication, topic_configs=dict(spec.configs) | insync(replication)) for spec in absent]
+    if not wanted:
+        return []
+    response = await client.create_topics(wanted, timeout_ms=REQUEST_MS)
+    made = []
+    for name, code, *rest in response.topic_errors:
+        if code == 0:
+            made.append(name)
+        elif code != ALREADY_EXISTS:
+            raise ClusterError(f"topic {name} could not be made: {rest[0] if rest and rest[0] else f'error {code}'}")
+    return made
+
+
+def insync(replication: int) -> dict[str, str]:
+    """With three replicas or more, a write counts when two have it."""
+    return {"min.insync.replicas": "2" if replication > 2 else "1"}
+
+
+async def configurations(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The topics' present configurations."""
+    found: dict[str, dict[str, str]] = {}
+    for response in await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names]):
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise ClusterError(f"the configuration of {name} cannot be read: {message}")
+            found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def missing(cluster: Cluster, names: Iterable[str]) -> list[str]:
+    """What is not there, or not with as many partitions as the rest; one phrase each."""
+    wanted = list(names)
+    absent = [name for name in wanted if name not in cluster.topics]
+    faults = [f"no such topic: {', '.join(absent)}; make what is missing with: python -m agents topics create"] if absent else []
+    counts = {name: cluster.topics[name].partitions for name in wanted if name in cluster.topics}
+    if len(set(counts.values())) > 1:
+        faults.append(f"all topics need the same number of partitions, but they have: {', '.join(f'{n} {c}' for n, c in counts.items())}")
+    return faults
+
+
+def unlike(spec: TopicSpec, configs: Mapping[str, str], replicated: bool) -> list[str]:
+    """What a topic's configuration has that must not be so, and what would do."""
+    wrong = []
+    for key, value in spec.exactly.items():
+        if sorted(configs.get(key, "").split(",")) != sorted(value.split(",")):
+            wrong.append(f"topic {spec.name}: {key} is {configs.get(key)}, but must be {value}")
+    for key, least in spec.at_least.items():
+        text = configs.get(key, "0")
+        if text != "-1" and int(text) < least:
+            wrong.append(f"topic {spec.name}: {key} is {text}, but must be at least {least}")
+    if replicated and int(configs.get("min.insync.replicas", "1")) < 2:
+        wrong.append(f"topic {spec.name}: min.insync.replicas is 1, but must be at least 2 with three replicas")
+    return wrong

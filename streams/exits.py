@@ -1,0 +1,45 @@
+"""Why a worker ends: every named cause has its own exit code, and there is one way out.
+
+A worker that meets any of these leaves at once, from inside, without tidying up: only the next fence decides what had happened.
+Code 2 is a user's mistake (a setting, a missing topic or table); 0 is an ordinary stop.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NoReturn
+
+
+class Exit(IntEnum):
+    """The exit codes of `python -m agents …`; the comment says what to do."""
+
+    STOPPED = 0  # asked to
+    FAILED = 1  # a check that found something wrong (topics check, lag --wait)
+    CONFIGURATION = 2  # mend the setting, topic or table that the message names
+    FENCED = 71  # a newer worker owns the partition: restart
+    CHECKPOINT_FAILED = 72  # restart; look at the broker if it goes on
+    FENCE_FAILED = 73  # restart; look at the broker if it goes on
+    NOT_STARTED = 74  # assigned, but not working after WATTFALL_START_LIMIT_S: restart
+    RULES_CHANGED = 75  # other rules than this epoch began with: put them back, or use a new epoch
+    LOST_RANGE = 76  # retention removed what was not counted yet: WATTFALL_LOST_RANGE=continue to go on without it
+    AGENT_FAILED = 77  # a bug: restart; report the message
+    SINK_RETIRED = 78  # a newer epoch writes to DynamoDB: this generation is over
+    LOGS_MIXED = 79  # state and topic are of two different logs: use a new epoch
+    FETCH_FAILED = 80  # restart
+    RECOVERY_FAILED = 81  # restart; delete the local state folder if it goes on
+    OUT_OF_STEP = 82  # records came from another position than was asked for, twice: restart; report the message
+
+
+Leave = Callable[[Exit, str], NoReturn]
+"""Ends the process with a cause. Never returns."""
+
+
+def leave(code: Exit, cause: str) -> NoReturn:
+    """Says why on standard error and ends the process on the spot, in whatever thread or task it is called."""
+    sys.stdout.flush()
+    sys.stderr.write(f"wattfall: {cause} [exit {int(code)}: {code.name.lower().replace('_', ' ')}]\n")
+    sys.stderr.flush()
+    os._exit(code)

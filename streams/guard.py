@@ -1,0 +1,58 @@
+"""One log, one set of rules: what must not change within an epoch.
+
+A version, (epoch, offset), means something only within one log and under one set of rules. So a state carries what it was made from, and a worker
+that finds another refuses to start. A new epoch (a replay) is what would do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import orjson
+
+from metering.rules import Rules
+
+DECODER: Final = 1
+"""Counts up whenever the decoder begins to accept, reject or understand a message differently."""
+GUARD_KEY: Final = b"\0guard"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The log and the rules, as flat names and values."""
+
+    facts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, *, rules: Rules, epoch: int, cluster: str, topics: Mapping[str, str], partitions: int, tz: str) -> Guard:
+        """`topics`: the sources' names and ids; `tz`: the version of the time zone rules."""
+        facts = {"epoch": str(epoch), "cluster": cluster, "partitions": str(partitions), "tz data": tz, "decoder": str(DECODER)}
+        facts |= {f"topic {name}": ident for name, ident in topics.items()}
+        facts |= {f"rule {name}": str(value) for name, value in asdict(rules).items()}
+        return cls(facts)
+
+    @property
+    def digest(self) -> str:
+        """A hash of all of it."""
+        return hashlib.sha256(self.encode()).hexdigest()[:16]
+
+    def encode(self) -> bytes:
+        """The row that is kept beside the state."""
+        return orjson.dumps(dict(self.facts), option=orjson.OPT_SORT_KEYS)
+
+    @classmethod
+    def decode(cls, row: bytes) -> Guard:
+        """The inverse of `encode`; raises ValueError."""
+        facts = orjson.loads(row)
+        if not isinstance(facts, dict):
+            raise ValueError("not a guard record")
+        return cls({str(name): str(value) for name, value in facts.items()})
+
+    def differences(self, kept: Guard) -> list[str]:
+        """What differs from the kept record, each as one phrase; empty if nothing does."""
+        names = sorted(set(self.facts) | set(kept.facts))
+        pairs = [(name, kept.facts.get(name, "nothing"), self.facts.get(name, "nothing")) for name in names]
+        return [f"{name} was {old}, now {new}" for name, old, new in pairs if old != new]

@@ -1,0 +1,196 @@
+"""What can be set from the environment, read once, checked once.
+
+ValueError
+└── SettingError     names the variable, its value and what would do; a role ends with exit code 2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from metering.period import Calendar
+from metering.rules import MS_PER_HOUR, Rules
+
+T = TypeVar("T")
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used: one line for a person, naming the variable, its value and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Seconds between two checkpoints of a partition, per hop: how fresh a total is, and what it costs."""
+
+    hours: float = 10.0
+    days: float = 60.0
+    months: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the stream roles need to know. Times in seconds; `rules` decide what a number is, the rest only how fast and where."""
+
+    brokers: tuple[str, ...] = ("127.0.0.1:9092",)
+    app: str = "wattfall"
+    epoch: int = 1
+    topic_prefix: str = ""
+    partitions: int = 12
+    replication: int = 1
+    rules: Rules = field(default_factory=Rules)
+    checkpoint: Intervals = field(default_factory=Intervals)
+    state_dir: Path = Path(".state")
+    store: str = "rocksdb"
+    session_timeout_s: float = 20.0
+    start_limit_s: float = 300.0
+    member: str | None = None
+    lost_range: str = "stop"
+
+    @property
+    def scope(self) -> str:
+        """What every group and transactional id begins with: two epochs never share one."""
+        return self.app if self.epoch == 1 else f"{self.app}-e{self.epoch}"
+
+    @property
+    def folder(self) -> Path:
+        """Where this worker keeps its local stores; one worker a folder."""
+        return self.state_dir / f"{self.app}-e{self.epoch}"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Reads `WATTFALL_*`; what is absent or empty has its default. Raises SettingError."""
+        read = Reader(environ)
+        return cls(
+            brokers=read("WATTFALL_BROKERS", cls().brokers, brokers),
+            app=read("WATTFALL_APP", "wattfall", name),
+            epoch=read("WATTFALL_EPOCH", 1, whole(1)),
+            topic_prefix=read("WATTFALL_TOPIC_PREFIX", "", name),
+            partitions=read("WATTFALL_PARTITIONS", 12, whole(1)),
+            replication=read("WATTFALL_REPLICATION", 1, whole(1)),
+            rules=rules(read),
+            checkpoint=Intervals(
+                hours=read("WATTFALL_CHECKPOINT_HOURS_S", 10.0, seconds(0.05, 3600)),
+                days=read("WATTFALL_CHECKPOINT_DAYS_S", 60.0, seconds(0.05, 3600)),
+                months=read("WATTFALL_CHECKPOINT_MONTHS_S", 300.0, seconds(0.05, 3600)),
+            ),
+            state_dir=read("WATTFALL_STATE_DIR", Path(".state"), Path),
+            store=read("WATTFALL_STORE", "rocksdb", one_of("rocksdb", "memory")),
+            session_timeout_s=read("WATTFALL_SESSION_TIMEOUT_S", 20.0, seconds(1, 300)),
+            start_limit_s=read("WATTFALL_START_LIMIT_S", 300.0, seconds(5, 86_400)),
+            member=read("WATTFALL_MEMBER", None, name),
+            lost_range=read("WATTFALL_LOST_RANGE", "stop", one_of("stop", "continue")),
+        )
+
+
+class Reader:
+    """Takes single variables out of an environment; whatever does not parse becomes a SettingError."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+
+    def __call__(self, variable: str, default: T, parse: Callable[[str], T]) -> T:
+        """The variable's value, or the default where it is absent or empty."""
+        text = self.environ.get(variable, "").strip()
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise SettingError(f"{variable}={text!r}: {error}") from None
+
+
+def rules(read: Reader) -> Rules:
+    """The settings that can change a total; part of the hash that guards an epoch."""
+    default = Rules()
+    return Rules(
+        zone=read("WATTFALL_ZONE", default.zone, zone),
+        hold_ms=read("WATTFALL_HOLD_S", default.hold_ms, thousandths(1, 86_400)),
+        max_power_mw=read("WATTFALL_MAX_POWER_W", default.max_power_mw, thousandths(1, 10**9)),
+        register_step_mwh=read("WATTFALL_REGISTER_STEP_WH", default.register_step_mwh, thousandths(0, 10**6)),
+        restate_ms=read("WATTFALL_RESTATE_HOURS", default.restate_ms, lambda text: whole(1, 24 * 365)(text) * MS_PER_HOUR),
+        estimate_after_ms=read("WATTFALL_ESTIMATE_AFTER_S", default.estimate_after_ms, thousandths(1, 86_400 * 40)),
+    )
+
+
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A whole number not below `low` (nor above `high`)."""
+
+    def parse(text: str) -> int:
+        span = f"a whole number from {low}" + ("" if high is None else f" to {high}")
+        if not text.isdigit() or int(text) < low or (high is not None and int(text) > high):
+            raise ValueError(f"must be {span}")
+        return int(text)
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    """A number of seconds between `low` and `high`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not low <= value <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def thousandths(low: float, high: float) -> Callable[[str], int]:
+    """A number between `low` and `high`, in thousandths (seconds → ms, W → mW, Wh → mWh)."""
+
+    def parse(text: str) -> int:
+        try:
+            value = float(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+        return round(value * 1000)
+
+    return parse
+
+
+def one_of(*names: str) -> Callable[[str], str]:
+    """One of a few words."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"must be one of: {', '.join(names)}")
+        return text
+
+    return parse
+
+
+def name(text: str) -> str:
+    """What may be part of a topic's or a group's name."""
+    if len(text) > 80 or not all(c.isascii() and (c.isalnum() or c in "._-") for c in text):
+        raise ValueError("must be at most 80 of A-Z a-z 0-9 . _ -")
+    return text
+
+
+def brokers(text: str) -> tuple[str, ...]:
+    """host:port,host:port …"""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for broker in found:
+        host, _, port = broker.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise ValueError(f"{broker!r} is not host:port; wanted is host:port[,host:port …]")
+    if not found:
+        raise ValueError("wanted is host:port[,host:port …]")
+    return found
+
+
+def zone(text: str) -> str:
+    """An IANA time zone."""
+    try:
+        Calendar(text)
+    except ValueError:
+        raise ValueError("is no time zone; wanted is an IANA name such as Europe/Amsterdam") from None
+    return text

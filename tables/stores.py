@@ -1,0 +1,142 @@
+"""Where a table's rows are on this machine: one store a partition, in memory or in RocksDB.
+
+A store is a copy of the changelog up to an offset, and knows that offset: rows and offset change together, and never back. What is older than
+the store's offset is not taken again, so recovery may hand over the same rows twice.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, Protocol
+
+import rocksdict
+
+Row = tuple[bytes, "bytes | None"]
+OFFSET_KEY: Final = b"\0\0offset"
+STAMP_KEY: Final = b"\0\0stamp"
+STALE_S: Final = 86_400.0
+"""A folder that was not written for a day is not used again: the changelog's tombstones (kept for seven days) may be gone that it has not seen."""
+CACHE_BYTES: Final = 16 * 1024 * 1024
+BUFFER_BYTES: Final = 8 * 1024 * 1024
+
+
+class Store(Protocol):
+    """The rows of one partition."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """One row."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """All rows, in no particular order."""
+
+    def apply(self, rows: Iterable[Row], offset: int) -> None:
+        """Takes rows (None = tombstone) and the changelog's offset of the last of them, at once; nothing if the store is that far already."""
+
+    @property
+    def offset(self) -> int | None:
+        """The changelog's offset of the last row that is in, or None for an empty store."""
+
+    def close(self) -> None:
+        """Ends its use."""
+
+
+class MemoryStore:
+    """A dictionary: for unit tests and toys."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, bytes] = {}
+        self._offset: int | None = None
+
+    def get(self, key: bytes) -> bytes | None:
+        """One row."""
+        return self._rows.get(key)
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """All rows."""
+        return list(self._rows.items())
+
+    def apply(self, rows: Iterable[Row], offset: int) -> None:
+        """See `Store`."""
+        if self._offset is not None and offset <= self._offset:
+            return
+        for key, value in rows:
+            if value is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = value
+        self._offset = offset
+
+    @property
+    def offset(self) -> int | None:
+        """See `Store`."""
+        return self._offset
+
+    def close(self) -> None:
+        """Forgets everything."""
+        self._rows, self._offset = {}, None
+
+
+class RocksStore:
+    """A RocksDB folder. A write-ahead log that is not synced: after a power cut the tail may be missing, and is recovered from the changelog."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self._folder, self._clock = folder, clock
+        self._db = open_database(folder)
+        stamp = self._db.get(STAMP_KEY)
+        if stamp is not None and abs(clock() - float(stamp)) > STALE_S:
+            self._db.close()
+            shutil.rmtree(folder)
+            self._db = open_database(folder)
+        kept = self._db.get(OFFSET_KEY)
+        self._offset = None if kept is None else int(kept)
+
+    def get(self, key: bytes) -> bytes | None:
+        """One row."""
+        return self._db.get(key)
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """All rows, in the order of their keys."""
+        return [(bytes(key), value) for key, value in self._db.items() if key not in (OFFSET_KEY, STAMP_KEY)]  # type: ignore[arg-type]
+
+    def apply(self, rows: Iterable[Row], offset: int) -> None:
+        """One write batch, the offset in it."""
+        if self._offset is not None and offset <= self._offset:
+            return
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        for key, value in rows:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(OFFSET_KEY, b"%d" % offset)
+        batch.put(STAMP_KEY, b"%d" % self._clock())
+        self._db.write(batch)
+        self._offset = offset
+
+    @property
+    def offset(self) -> int | None:
+        """See `Store`."""
+        return self._offset
+
+    def close(self) -> None:
+        """Releases the folder's lock."""
+        self._db.close()
+
+
+def open_database(folder: Path) -> rocksdict.Rdict:
+    """RocksDB with small buffers: its defaults are made for one database a machine, and a worker has one a partition and table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(BUFFER_BYTES)
+    options.set_max_write_buffer_number(2)
+    options.set_max_open_files(64)
+    options.set_keep_log_file_num(2)
+    options.set_max_background_jobs(2)
+    table = rocksdict.BlockBasedOptions()
+    table.set_bloom_filter(10, block_based=False)
+    table.set_block_cache(rocksdict.Cache(CACHE_BYTES))
+    options.set_block_based_table_factory(table)
+    return rocksdict.Rdict(str(folder), options=options)

@@ -1,0 +1,77 @@
+"""A windowed table: rows are parts of periods, the changelog is a topic of ours, the stores are ours.
+
+Faust does what it is good at, recovery and the assignment of partitions; it never sees a key or a value. A row is never set through the table: only
+what a committed checkpoint wrote reaches a store, by the same call that recovery uses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from streams.batch import Batch
+from streams.exits import Exit, Leave
+from streams.transport import RecordBatches
+from tables.stores import Row, Store
+
+log = logging.getLogger("wattfall.table")
+RECOVERY_BATCHES = 2  # of a fetch each; with 1 Faust goes on reading the changelog for ever
+
+
+class WindowedTable(faust.Table[bytes, bytes]):
+    """`changelog`: the topic's name. `opener` makes the store of a partition, when it is assigned. `leave` ends the process if recovery fails."""
+
+    def __init__(self, app: Any, *, name: str, changelog: str, partitions: int, opener: Callable[[int], Store], leave: Leave) -> None:
+        self.changelog_name, self.opener, self.leave = changelog, opener, leave
+        self.stores: dict[int, Store] = {}
+        self.reached: dict[int, int] = {}
+        super().__init__(
+            app, name=name, partitions=partitions, store="memory://", recovery_buffer_size=RECOVERY_BATCHES, schema=RecordBatches()
+        )  # Faust's own store stays empty
+
+    def _changelog_topic_name(self) -> str:
+        return self.changelog_name
+
+    def load(self, partition: int, key: bytes) -> bytes | None:
+        """One row of an assigned partition, or None. Raises KeyError for a partition that is not ours."""
+        return self.stores[partition].get(key)
+
+    def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
+        """Takes what a committed checkpoint wrote. Raises KeyError once the partition was revoked."""
+        self.stores[partition].apply(rows, offset)
+        self.reached[partition] = offset + 1
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """How far the local store is; opens it."""
+        store = self.stores.get(tp.partition)
+        if store is None:
+            store = self.stores[tp.partition] = self.opener(tp.partition)
+            self.reached[tp.partition] = (store.offset or 0) + 1
+        return store.offset
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Recovery: what the changelog says, in its order."""
+        try:
+            for event in batch:
+                self.recover(event.value)
+        except Exception as error:  # Faust would log it and wait for ever
+            self.leave(Exit.RECOVERY_FAILED, f"table {self.name}: recovery failed: {error!r}")
+
+    def recover(self, fetched: Batch) -> None:
+        """Takes a stretch of the changelog. Raises ValueError if it does not follow on what the store has."""
+        store = self.stores[fetched.partition]
+        if store.offset is not None and fetched.begin > self.reached[fetched.partition]:
+            raise ValueError(f"partition {fetched.partition} is at {self.reached[fetched.partition]}, but got [{fetched.begin}, {fetched.end})")
+        store.apply([(record.key, record.value) for record in fetched.records], fetched.records[-1].offset)
+        self.reached[fetched.partition] = max(fetched.end, self.reached[fetched.partition])
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+        """Closes the stores of partitions that went."""
+        ours = {tp.partition for tp in assigned if tp.topic == self.changelog_name}
+        for partition in [p for p in self.stores if p not in ours]:
+            self.stores.pop(partition).close()
+        log.info("table %s: recovering %d partitions", self.name, len(ours))

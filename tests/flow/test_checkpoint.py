@@ -1,0 +1,56 @@
+"""What a checkpoint writes of a record that was refused."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import ConsumerRecord
+
+from metering.errors import Reason
+from streams.checkpoint import BATCH_BYTES, KEY_BYTES, WHOLE_BYTES, original
+from streams.fold import Refusal
+from streams.topics import REFUSED_BYTES
+
+OWN = (("own", b"header"), ("none", None))
+WHY = [("reason", b"size"), ("detail", b"too large"), ("source", b"readings/3/7")]
+
+
+def refusal(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...] = ()) -> Refusal:
+    return Refusal(ConsumerRecord("readings", 3, 7, 0, 1, key, value, None, 1, 1, headers), Reason.SIZE, "too large")
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"bad", b"7" * (WHOLE_BYTES - len(b"cad-1" + b"own" + b"header" + b"none"))], ids=["null", "empty", "small", "most"]
+)
+def test_a_refused_record_is_kept_as_it_came(value: bytes | None) -> None:
+    assert original("readings", refusal(b"cad-1", value, OWN)) == (b"cad-1", value, [*OWN, *WHY])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers"),
+    [
+        (b"cad-1", b"7" * WHOLE_BYTES, ()),
+        (b"cad-1", b"7" * (4 * 1024 * 1024), OWN),
+        (b"k" * (4 * 1024 * 1024), b"7", ()),
+        (None, None, (("own", b"h" * (4 * 1024 * 1024)),)),
+        (None, b"7", (("h" * (4 * 1024 * 1024), None),)),
+    ],
+    ids=["just", "value", "key", "header", "name"],
+)
+def test_of_one_that_is_too_large_the_first_part_and_its_true_size(
+    key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...]
+) -> None:
+    size = len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") for name, content in headers)
+    kept = original("readings", refusal(key, value, headers))
+    assert kept == (key and key[:KEY_BYTES], value and value[:WHOLE_BYTES], [*WHY, ("truncated", b"%d" % size)])
+
+
+@pytest.mark.parametrize("size", [WHOLE_BYTES - 100, 4 * 1024 * 1024])
+def test_whatever_was_refused_fits_into_the_topic(size: int) -> None:
+    """Even what no compression makes smaller."""
+    value = b"".join(number.to_bytes(4, "little") for number in range(1, 2**31, 2**31 // (size // 4)))[:size]
+    key, kept, headers = original("readings", refusal(b"cad-1", value))
+    batch = BatchBuilder(BATCH_BYTES, 3, is_transactional=1)
+    assert batch.append(key=key, value=kept, timestamp=None, headers=headers) is not None
+    batch.close()
+    assert len(batch._build()) <= REFUSED_BYTES
