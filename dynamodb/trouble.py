@@ -1,0 +1,37 @@
+"""What people are told while DynamoDB takes nothing: once when it begins, every half minute, and once when it is over."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from dynamodb.errors import StoreBusy
+
+log: Final = logging.getLogger("wattfall.dynamodb")
+EVERY_S: Final = 30.0
+OVER_S: Final = 3.0
+"""So long nothing must be refused before it is called over: longer than the longest pause."""
+
+
+class Trouble:
+    """One trouble after the other; time is an argument, seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._last = self._said = float("-inf")
+
+    def met(self, now: float, cause: StoreBusy, waiting: int) -> None:
+        """An attempt was refused."""
+        self._last = now
+        if self._since is None:
+            self._since = now
+        if now - self._said >= EVERY_S:
+            self._said = now
+            log.warning("DynamoDB takes nothing now, trying on: %s (%d items wait)", cause, waiting)
+
+    def served(self, now: float) -> None:
+        """An attempt was answered."""
+        if self._since is not None and now - self._last >= OVER_S:
+            log.info("DynamoDB takes totals again; refusals began %.1f s ago", now - self._since)
+            self._since = None
+            self._said = float("-inf")
