@@ -1,0 +1,1 @@
+"""What happens: one file an agent, named after both its ends; `python -m agents` puts the parts together."""

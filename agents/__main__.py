@@ -1,0 +1,115 @@
+"""`python -m agents ROLE`: the only place that reads the environment and puts the parts together.
+
+waterfall   readings → hours → days → months, exactly once
+sinks       the level topics and the live values into DynamoDB
+worker      both of them, as two child processes
+topics      create | check
+lag         how far everything is behind; --wait S waits until nothing is
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from agents import lag_command, topics_command, worker
+from streams import faults
+from streams.cluster import ClusterError
+from streams.exits import Exit
+from streams.settings import SettingError, Settings
+
+EXAMPLE = """example:
+  export WATTFALL_BROKERS=127.0.0.1:9092 WATTFALL_ZONE=Europe/Amsterdam
+  python -m agents topics create && python -m dynamodb create && python -m agents worker
+
+Settings are environment variables, WATTFALL_*; see docs/settings.md. Exit codes other than 0, 1 and 2 name a cause; see streams/exits.py."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m agents", description="Runs a role of Wattfall.", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    roles = top.add_subparsers(dest="role", required=True, metavar="ROLE")
+    roles.add_parser("waterfall", help="the three hops: readings to hours to days to months")
+    roles.add_parser("sinks", help="the level topics and the live values into DynamoDB")
+    roles.add_parser("worker", help="a parent that starts waterfall and sinks, and ends with the first of them that ends")
+    topics = roles.add_parser("topics", help="make or check the topics")
+    topics.add_argument("action", choices=("create", "check"))
+    lag = roles.add_parser("lag", help="how far everything is behind")
+    lag.add_argument("--wait", type=float, metavar="S", help="wait until all that was sent so far is stored in DynamoDB; exit 1 after S seconds")
+    return top
+
+
+def waterfall(settings: Settings) -> None:
+    """The three hops in one process."""
+    from agents.days_to_months import add_days_to_months
+    from agents.ground import survey
+    from agents.hours_to_days import add_hours_to_days
+    from agents.readings_to_hours import add_readings_to_hours
+    from streams.app import App, run
+    from tables.folders import lock
+
+    ground = asyncio.run(survey(settings))
+    held = lock(settings.folder) if settings.store == "rocksdb" else None
+    app = App(settings, role="waterfall", partitions=ground.partitions)
+    app.held = held
+    for add in (add_readings_to_hours, add_hours_to_days, add_days_to_months):
+        add(app, ground)
+    run(app)
+
+
+def sinks(settings: Settings) -> None:
+    """Everything that goes into DynamoDB, in one process."""
+    from agents.sinks import run_sinks
+    from dynamodb.errors import StoreError
+    from dynamodb.settings import SettingError as DynamoSettingError
+
+    try:
+        run_sinks(settings)
+    except (StoreError, DynamoSettingError) as error:
+        raise SettingError(str(error)) from None
+
+
+def logs() -> None:
+    """Progress for people on standard error."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("wattfall").setLevel(logging.INFO)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a role; returns an exit code, or never."""
+    asked = parser().parse_args(arguments)
+    logs()
+    try:
+        settings = Settings.from_environ(os.environ)
+        faults.arm(os.environ.get("WATTFALL_FAULT", ""))
+        if asked.role == "topics":
+            return topics_command.run(settings, asked.action)
+        if asked.role == "lag":
+            return lag_command.run(settings, asked.wait)
+        if asked.role == "worker":
+            return worker.run()
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own
+        worker.end_with_parent(os.environ.get("WATTFALL_PARENT", ""))
+        {"waterfall": waterfall, "sinks": sinks}[asked.role](settings)
+    except (SettingError, ClusterError) as error:
+        print(f"wattfall: {error}", file=sys.stderr)
+        return Exit.CONFIGURATION
+    except ValueError as error:
+        if not str(error).startswith("WATTFALL_"):
+            raise
+        print(f"wattfall: {error}", file=sys.stderr)
+        return Exit.CONFIGURATION
+    except KeyboardInterrupt:
+        return Exit.STOPPED
+    return Exit.STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""days → months: each day's total into its month, each touched month's total into the topic months.
+
+topic days ──► the month's days (table months) ──► topic months
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.fold_parts import PartsFold
+from agents.wiring import Ground, add_hop
+from metering.period import Calendar
+from metering.total import Grain
+from streams.app import App
+from streams.fold import Fold, Load
+
+
+def add_days_to_months(app: App, ground: Ground) -> None:
+    """Declares the agent."""
+    settings, topics = ground.settings, ground.topics
+    calendar = Calendar(settings.rules.zone)
+
+    def fold(partition: int, load: Load) -> Fold:
+        return PartsFold(Grain.MONTH, calendar, settings.rules, settings.epoch, load)
+
+    hop, channel = add_hop(
+        app,
+        ground,
+        name="months",
+        source=topics.days,
+        table=topics.months_table,
+        totals=topics.months,
+        interval_s=settings.checkpoint.months,
+        folds=fold,
+    )
+
+    @app.agent(channel, name="days_to_months")
+    async def days_to_months(batches: Any) -> None:
+        await app.pour(batches, hop)

@@ -1,0 +1,146 @@
+"""The fold of readings into hours: what one partition of `readings` does to its devices' traces and hour totals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from aiokafka.structs import ConsumerRecord
+
+from metering.device import Device, Outcome
+from metering.errors import RejectedReading
+from metering.period import Calendar
+from metering.reading import Decoder
+from metering.rules import Rules
+from metering.wire import total_key, total_to_json
+from streams.fold import Changes, Load, Refusal
+
+DEFAULT_HOT_DEVICES = 50_000
+"""About half a gigabyte; a device that is not in memory costs a few reads of the local store when its next reading comes."""
+_READINGS_A_ROW = 30
+
+
+class HoursFold:
+    """One partition's devices. `load` must give a row as the last `capture` left it, written or not."""
+
+    def __init__(self, rules: Rules, epoch: int, partition: int, partitions: int, load: Load, hot_devices: int = DEFAULT_HOT_DEVICES) -> None:
+        self._rules = rules
+        self._epoch = epoch
+        self._decoder = Decoder(rules, partition, partitions)
+        self._calendar = Calendar(rules.zone)
+        self._load = load
+        self._hot_devices = hot_devices
+        self._devices: dict[bytes, Device] = {}
+        self._touched: dict[bytes, Device] = {}
+        self._rejected: list[Refusal] = []
+        self._late: list[Refusal] = []
+        self._outcomes: Counter[str] = Counter()
+        self._counted = self._refused = 0
+
+    @property
+    def touched(self) -> int:
+        """What waits to be written, in rows, about: one for every device, every slot's worth of readings and every kilobyte refused."""
+        return len(self._touched) + self._counted // _READINGS_A_ROW + self._refused
+
+    def fold(self, records: Sequence[ConsumerRecord]) -> None:
+        """Takes records in order."""
+        plain = self._decoder.plain
+        touched = self._touched
+        counted = 0
+        for record in records:
+            reading = plain(record.key, record.value, record.timestamp)
+            if reading is None:
+                self._fold_message(record)
+                continue
+            device = touched.get(record.key) or self._touch(record.key)
+            outcome = device.apply(reading)
+            if outcome is Outcome.COUNTED:
+                counted += 1
+                device.offset = record.offset
+            else:
+                self._account(record, None, device, [outcome])
+        self._counted += counted
+        self._outcomes["counted"] += counted
+
+    def _fold_message(self, record: ConsumerRecord) -> None:
+        try:
+            message = self._decoder.decode(record.key, record.value, record.timestamp)
+        except RejectedReading as error:
+            self._refuse(self._rejected, Refusal(record, error.reason, error.detail))
+            self._outcomes["rejected"] += 1
+            return
+        for fault in message.faults:
+            self._refuse(self._rejected, Refusal(record, fault.reason, fault.detail, ranges(fault.elements)))
+            self._outcomes["rejected"] += len(fault.elements)
+        if not message.readings:
+            return
+        device = self._touched.get(record.key) or self._touch(record.key)
+        apply = device.apply
+        outcomes = [apply(reading) for reading in message.readings]
+        counted = outcomes.count(Outcome.COUNTED)
+        self._counted += counted
+        self._outcomes["counted"] += counted
+        if counted:
+            device.offset = record.offset
+        if counted < len(outcomes):
+            self._account(record, message.elements, device, outcomes)
+
+    def capture(self) -> Changes:
+        """All that has changed since the last capture."""
+        dead: list[bytes] = []
+        rows: list[tuple[bytes, bytes | None]] = []
+        totals: list[tuple[bytes, bytes]] = []
+        for device in self._touched.values():
+            changes = device.changes()
+            dead += changes.dead
+            rows += changes.rows
+            for total in changes.totals:
+                versioned = total._replace(epoch=self._epoch, offset=device.offset, reflects=device.offset)
+                totals.append((total_key(total.device, total.start), total_to_json(versioned)))
+        changes_now = Changes([(key, None) for key in dead] + rows, totals, self._rejected, self._late, self._outcomes)
+        self._rejected, self._late, self._outcomes = [], [], Counter()
+        self._cool()
+        return changes_now
+
+    def _touch(self, key: bytes) -> Device:
+        device = self._devices.get(key)
+        if device is None:
+            device = self._devices[key] = Device(key.decode(), self._rules, self._calendar, self._load)
+        self._touched[key] = device
+        return device
+
+    def _cool(self) -> None:
+        """Lets go of the devices that have been silent longest."""
+        for key, device in self._touched.items():
+            del self._devices[key]
+            self._devices[key] = device
+        self._touched.clear()
+        self._counted = self._refused = 0
+        for key in list(self._devices)[: max(0, len(self._devices) - self._hot_devices)]:
+            del self._devices[key]
+
+    def _account(self, record: ConsumerRecord, elements: Sequence[int] | None, device: Device, outcomes: Sequence[Outcome]) -> None:
+        """Accounts for readings that were not simply counted."""
+        for outcome in outcomes:
+            if outcome is not Outcome.COUNTED:
+                self._outcomes[outcome.value] += 1
+        if Outcome.CORRECTED in outcomes:
+            device.offset = record.offset
+        late = [i for i, outcome in enumerate(outcomes) if outcome is Outcome.LATE]
+        if late:
+            index = None if elements is None else ranges(sorted(elements[i] for i in late))
+            self._refuse(self._late, Refusal(record, None, "its hour is closed", index))
+
+    def _refuse(self, to: list[Refusal], refusal: Refusal) -> None:
+        to.append(refusal)
+        self._refused += 1 + len(refusal.record.value or b"") // 1000
+
+
+def ranges(indexes: Iterable[int]) -> str:
+    """Ascending integers as `0-3,7`."""
+    runs = []
+    for _, run in groupby(enumerate(indexes), key=lambda pair: pair[1] - pair[0]):
+        members = [index for _, index in run]
+        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]}-{members[-1]}")
+    return ",".join(runs)

@@ -1,0 +1,57 @@
+"""What a worker asks the cluster before it starts: is everything there, and which log is it?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from itertools import count
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from agents.wiring import Ground
+from streams.cluster import Cluster, ClusterError, NoBroker, admin, describe, missing
+from streams.settings import Settings
+from streams.topics import Topics
+
+PAUSE_S: Final = 2.0
+SAID_EVERY: Final = 15
+"""Attempts: a line every half minute."""
+log = logging.getLogger("wattfall.ground")
+
+
+async def survey(settings: Settings, *, sinks: bool = False) -> Ground:
+    """Waits while no broker answers. Raises ClusterError, one line for a person, if a topic is missing or does not fit."""
+    topics = Topics.of(settings)
+    wanted = topics.sinks if sinks else topics.waterfall
+    for attempt in count():
+        try:
+            async with admin(settings.brokers) as client:
+                cluster = await describe(client)
+            break
+        except NoBroker as error:
+            if attempt % SAID_EVERY == 0:
+                log.warning("waiting: %s", error)
+            await asyncio.sleep(PAUSE_S)
+    faults = missing(cluster, wanted)
+    if faults:
+        raise ClusterError("; ".join(faults))
+    changelogs = () if sinks else (topics.hours_table, topics.days_table, topics.months_table)
+    return Ground(settings, topics, cluster, await ends(settings, cluster, changelogs))
+
+
+async def ends(settings: Settings, cluster: Cluster, names: Iterable[str]) -> dict[str, dict[int, int]]:
+    """Where the logs of these topics end, by topic and partition."""
+    tps = [TopicPartition(name, partition) for name in names for partition in range(cluster.topics[name].partitions)]
+    found: dict[str, dict[int, int]] = {}
+    if tps:
+        consumer = AIOKafkaConsumer(bootstrap_servers=list(settings.brokers))
+        await consumer.start()
+        try:
+            for tp, end in (await consumer.end_offsets(tps)).items():
+                found.setdefault(tp.topic, {})[tp.partition] = end
+        finally:
+            await consumer.stop()
+    return found

@@ -1,0 +1,39 @@
+"""hours → days: each hour's total into its day, each touched day's total into the topic days.
+
+topic hours ──► the day's hours (table days) ──► topic days
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.fold_parts import PartsFold
+from agents.wiring import Ground, add_hop
+from metering.period import Calendar
+from metering.total import Grain
+from streams.app import App
+from streams.fold import Fold, Load
+
+
+def add_hours_to_days(app: App, ground: Ground) -> None:
+    """Declares the agent."""
+    settings, topics = ground.settings, ground.topics
+    calendar = Calendar(settings.rules.zone)
+
+    def fold(partition: int, load: Load) -> Fold:
+        return PartsFold(Grain.DAY, calendar, settings.rules, settings.epoch, load)
+
+    hop, channel = add_hop(
+        app,
+        ground,
+        name="days",
+        source=topics.hours,
+        table=topics.days_table,
+        totals=topics.days,
+        interval_s=settings.checkpoint.days,
+        folds=fold,
+    )
+
+    @app.agent(channel, name="hours_to_days")
+    async def hours_to_days(batches: Any) -> None:
+        await app.pour(batches, hop)

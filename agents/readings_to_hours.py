@@ -1,0 +1,37 @@
+"""readings → hours: each reading into the trace of its device's hour, each touched hour's total into the topic hours.
+
+topic readings ──► trace of the hour (table hours) ──► topic hours
+              └──► topics rejected, late
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.fold_hours import HoursFold
+from agents.wiring import Ground, add_hop
+from streams.app import App
+from streams.fold import Fold, Load
+
+
+def add_readings_to_hours(app: App, ground: Ground) -> None:
+    """Declares the agent."""
+    settings, topics = ground.settings, ground.topics
+
+    def fold(partition: int, load: Load) -> Fold:
+        return HoursFold(settings.rules, settings.epoch, partition, ground.partitions, load)
+
+    hop, channel = add_hop(
+        app,
+        ground,
+        name="hours",
+        source=topics.readings,
+        table=topics.hours_table,
+        totals=topics.hours,
+        interval_s=settings.checkpoint.hours,
+        folds=fold,
+    )
+
+    @app.agent(channel, name="readings_to_hours")
+    async def readings_to_hours(batches: Any) -> None:
+        await app.pour(batches, hop)

@@ -1,0 +1,48 @@
+"""readings → live: of every device the newest values, straight into DynamoDB, past the waterfall.
+
+topic readings ──► table live
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+
+from agents.store_sink import StoreSink
+from metering.errors import RejectedReading
+from metering.live import Live, live, newest
+from metering.reading import Decoder
+from metering.rules import Rules
+from streams.app import App
+from streams.tap import Tap
+
+
+def lives(rules: Rules, partitions: int) -> Callable[[Sequence[ConsumerRecord]], Iterable[Live]]:
+    """A function from a batch to the live reading of each device in it. What cannot be decoded is left to the hop, which rejects it."""
+    decoders = [Decoder(rules, partition, partitions) for partition in range(partitions)]
+
+    def found(records: Sequence[ConsumerRecord]) -> Iterable[Live]:
+        devices: dict[str, Live] = {}
+        for record in records:
+            try:
+                message = decoders[record.partition].decode(record.key, record.value, record.timestamp)
+            except RejectedReading:
+                continue
+            if message.readings:
+                now = live(message.device, message.readings, record.offset)
+                before = devices.get(message.device)
+                devices[message.device] = now if before is None else newest(before, now)
+        return devices.values()
+
+    return found
+
+
+def add_readings_to_live(app: App, topic: str, sink: StoreSink) -> None:
+    """Declares the agent."""
+    tap = Tap(topic, sink, commit=app.commit_positions, leave=app.leave, stopping=lambda: app.stopping, go_on=app.goes_on)
+
+    @app.agent(app.add_source(tap), name="readings_to_live")
+    async def readings_to_live(batches: Any) -> None:
+        await app.pour(batches, tap)

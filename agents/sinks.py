@@ -1,0 +1,41 @@
+"""The role sinks: everything that goes into DynamoDB, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from agents.ground import survey
+from agents.readings_to_live import add_readings_to_live, lives
+from agents.store_sink import FaultyStore, Rejecter, StoreSink, Values
+from agents.stored_guard import check_tables
+from agents.totals_to_dynamodb import add_totals_to_dynamodb, totals
+from dynamodb.client import writing_client
+from dynamodb.settings import Settings as DynamoSettings
+from dynamodb.store import DynamoStore
+from dynamodb.writes import Store
+from streams import faults
+from streams.app import App, run
+from streams.settings import Settings
+
+
+def run_sinks(settings: Settings) -> None:
+    """Checks topics and tables, then runs until it is asked to stop. Raises SettingError, ClusterError and StoreError before it starts."""
+    kept = DynamoSettings.from_environ(os.environ)
+    ground = asyncio.run(survey(settings, sinks=True))
+    check_tables(kept, ground.guard, settings.epoch)
+    app = App(settings, role="sinks", partitions=ground.partitions)
+    store: Store = DynamoStore(writing_client(kept.threads), kept)
+    if faults.armed is not None:
+        store = FaultyStore(store)
+    rejected = Rejecter(settings.brokers, ground.topics.rejected)
+
+    def sink(name: str, values: Values, flush_s: float) -> StoreSink:
+        return StoreSink(name, values, store, kept, flush_s=flush_s, rejected=rejected, leave=app.leave)
+
+    topics, flush = ground.topics, kept.flush
+    add_readings_to_live(app, topics.readings, sink("live", lives(settings.rules, ground.partitions), flush.live))
+    add_totals_to_dynamodb(app, topics.hours, sink("hours", totals, flush.hours))
+    add_totals_to_dynamodb(app, topics.days, sink("days", totals, flush.days))
+    add_totals_to_dynamodb(app, topics.months, sink("months", totals, flush.months))
+    run(app)

@@ -1,0 +1,113 @@
+"""Between a tap and a writer: turns records into values, and what ends a writer into an exit with its cause."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord
+
+from dynamodb.errors import LogsMixed, Retired
+from dynamodb.settings import Settings
+from dynamodb.writer import Writer
+from dynamodb.writes import Outcome, Store
+from metering.errors import Reason
+from metering.live import Live
+from metering.total import Total
+from metering.wire import total_to_json
+from streams import faults
+from streams.exits import Exit, Leave
+
+Values = Callable[[Sequence[ConsumerRecord]], Iterable[Total | Live]]
+log = logging.getLogger("wattfall.sink")
+
+
+class StoreSink:
+    """A `streams.tap.Sink`. The writer runs from the first batch on, until the process ends."""
+
+    def __init__(self, name: str, values: Values, store: Store, settings: Settings, *, flush_s: float, rejected: Rejecter, leave: Leave) -> None:
+        self.name, self.values, self.leave = name, values, leave
+        self.writer = Writer(
+            store,
+            rejected=rejected.put,
+            capacity_keys=settings.capacity_keys,
+            concurrency=settings.threads,
+            flush_s=flush_s,
+            keep_hours_s=settings.keep_hours_s,
+            clock=time.monotonic,
+            now=time.time,
+        )
+        self.task: asyncio.Task[None] | None = None
+
+    async def offer(self, partition: int, end: int, records: Sequence[ConsumerRecord]) -> None:
+        """See `Sink`."""
+        if self.task is None:
+            self.task = asyncio.create_task(self.run(), name=f"writer of {self.name}")
+        await self.writer.offer(partition, end, self.values(records))
+
+    async def run(self) -> None:
+        """The writer, and what its end means."""
+        try:
+            await self.writer.run()
+        except Retired as error:
+            self.leave(Exit.SINK_RETIRED, f"{self.name}: {error}")
+        except LogsMixed as error:
+            self.leave(Exit.LOGS_MIXED, f"{self.name}: {error}")
+        except Exception as error:
+            log.exception("%s", self.name)
+            self.leave(Exit.AGENT_FAILED, f"{self.name}: the writer failed: {error!r}")
+
+    def safe_position(self, partition: int) -> int | None:
+        """See `Sink`."""
+        return self.writer.safe_position(partition)
+
+    async def drain(self, limit_s: float) -> None:
+        """See `Sink`."""
+        if self.task is not None:
+            await self.writer.drain(limit_s)
+
+    def drop(self, partition: int) -> None:
+        """See `Sink`."""
+        self.writer.drop_partition(partition)
+
+
+class Rejecter:
+    """Puts what DynamoDB will never take into the topic rejected, durably."""
+
+    def __init__(self, brokers: Sequence[str], topic: str) -> None:
+        self.brokers, self.topic = brokers, topic
+        self.producer: AIOKafkaProducer | None = None
+
+    async def put(self, value: Total | Live, detail: str) -> None:
+        """Returns when the brokers have it; raises their errors."""
+        if self.producer is None:
+            self.producer = AIOKafkaProducer(bootstrap_servers=list(self.brokers), enable_idempotence=True)
+            await self.producer.start()
+        what = total_to_json(value) if isinstance(value, Total) else repr(value).encode()
+        why = [("reason", Reason.SINK_REJECTED.value.encode()), ("detail", detail[:256].encode()), ("source", b"dynamodb")]
+        await self.producer.send_and_wait(self.topic, what, key=value.device.encode(), headers=why)
+
+
+class FaultyStore:
+    """A store with the fault points around it; only where one of them is armed."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def put_total(self, total: Total, partition: int) -> Outcome:
+        """See `Store`."""
+        return await self._struck(self.store.put_total(total, partition))
+
+    async def put_live(self, live: Live) -> Outcome:
+        """See `Store`."""
+        return await self._struck(self.store.put_live(live))
+
+    async def _struck(self, put: Any) -> Outcome:
+        faults.hit("sink_before_put")
+        outcome: Outcome = await put
+        faults.hit("sink_after_put")
+        return outcome

@@ -1,0 +1,56 @@
+"""At the start of the sinks: are the tables there, and do they belong to this log and these rules?
+
+DynamoDB keeps, beside the totals, what they were made from (streams/guard.py): one item an epoch in the hours' table, under a key that no device has.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from dynamodb.client import REFUSED, asking_client, asking_error, code_of
+from dynamodb.errors import StoreBusy
+from dynamodb.schema import check
+from dynamodb.settings import Settings
+from streams.exits import Exit, leave
+from streams.guard import Guard
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PAUSE_S: Final = 2.0
+log = logging.getLogger("wattfall.sink")
+
+
+def check_tables(settings: Settings, guard: Guard, epoch: int) -> None:
+    """Returns when the tables are there and are ours; waits while DynamoDB does not answer. Raises TableUnfit; ends the process on other rules."""
+    while True:
+        try:
+            client = asking_client()
+            check(client, settings.tables)
+            kept = keep(client, settings.tables.hours, guard, epoch)
+            break
+        except (ClientError, BotoCoreError, StoreBusy) as error:
+            meant = error if isinstance(error, StoreBusy) else asking_error(error)
+            log.warning("sinks: waiting for DynamoDB: %s", meant)
+            time.sleep(PAUSE_S)
+    differences = guard.differences(kept)
+    if differences:
+        leave(Exit.RULES_CHANGED, f"the tables hold epoch {epoch} of something else: {'; '.join(differences)}. Use a new epoch")
+
+
+def keep(client: DynamoDBClient, table: str, guard: Guard, epoch: int) -> Guard:
+    """The epoch's record as it is stored; stores ours where there is none."""
+    key: dict[str, Any] = {"pk": {"S": "#guard"}, "sk": {"S": f"G#{epoch}"}}
+    try:
+        client.put_item(TableName=table, Item=key | {"g": {"S": guard.encode().decode()}}, ConditionExpression="attribute_not_exists(pk)")
+    except ClientError as error:
+        if code_of(error) != REFUSED:
+            raise
+    else:
+        return guard
+    item = client.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+    return Guard.decode(item["g"]["S"].encode())

@@ -1,0 +1,74 @@
+"""`python -m agents worker`: a parent that starts the two roles, forwards what it is told, and ends with the first of them that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Final
+
+from streams.exits import Exit
+
+ROLES: Final = ("waterfall", "sinks")
+STOP_S: Final = 18.0
+POLL_S: Final = 0.1
+PARENT_S: Final = 1.0
+
+
+def run() -> int:
+    """Returns 0 after SIGTERM or SIGINT, else the exit code of the child that ended first."""
+    told: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, hear)
+    children = {role: start(role) for role in ROLES}
+    try:
+        while not told:
+            for role, child in children.items():
+                code = child.poll()
+                if code is not None:
+                    print(f"wattfall: {role} ended with {code}; stopping", file=sys.stderr)
+                    return code if code > 0 else Exit.STOPPED if code == 0 else 128 - code
+            time.sleep(POLL_S)
+        return Exit.STOPPED
+    finally:
+        stop(list(children.values()))
+
+
+def start(role: str) -> subprocess.Popen[bytes]:
+    """A child of its own session: a terminal's Ctrl-C reaches only the parent, which forwards it once."""
+    environ = dict(os.environ) | {"WATTFALL_PARENT": str(os.getpid())}
+    return subprocess.Popen([sys.executable, "-m", "agents", role], env=environ, start_new_session=True)
+
+
+def end_with_parent(number: str) -> None:
+    """In a child: stops it, as SIGTERM would, once the process of this number is no longer its parent; also while it waits for a broker."""
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if number.isdigit():
+        threading.Thread(target=watch, args=(int(number),), name="watches the parent", daemon=True).start()
+
+
+def stop(children: list[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to all, SIGKILL to what is still there after the limit."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + STOP_S
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
