@@ -1,0 +1,57 @@
+"""`python -m demo.expected FILE`: every total that the readings topic must lead to, by the oracle, one JSON object a line.
+
+What is durably in Kafka is read from its beginning to its end, as of the start of the command; not what the demo believes it has sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from metering.wire import total_to_json
+from streams.cluster import admin, describe
+from streams.settings import Settings
+from streams.topics import Topics
+from tests.oracle import Message, Oracle
+
+
+async def oracle(settings: Settings) -> Oracle:
+    """The oracle, having seen all that the readings topic holds now."""
+    topic = Topics.of(settings).readings
+    judge = Oracle(settings.rules)
+    async with admin(settings.brokers) as client:
+        partitions = (await describe(client)).topics[topic].partitions
+    consumer = AIOKafkaConsumer(bootstrap_servers=list(settings.brokers), isolation_level="read_committed", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        tps = [TopicPartition(topic, partition) for partition in range(partitions)]
+        ends = await consumer.end_offsets(tps)
+        consumer.assign(tps)
+        await consumer.seek_to_beginning()
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                for record in records:
+                    if record.offset < ends[tp]:
+                        judge.add(Message(record.key, record.value, record.timestamp, record.offset, record.partition, partitions))
+    finally:
+        await consumer.stop()
+    return judge
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Writes the totals; says what became of the readings."""
+    judge = asyncio.run(oracle(Settings.from_environ(environ)))
+    with Path(arguments[0]).open("wb") as file:
+        file.writelines(total_to_json(total) + b"\n" for total in judge.totals().values())
+    print(", ".join(f"{count:,} {outcome}" for outcome, count in sorted(judge.outcomes.items())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,106 @@
+"""What the demo does, in order: everything a user would do, with the same commands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Console
+
+from demo import house
+from demo.bar import following
+from demo.compare import differences, read
+from demo.crew import ROOT, Crew, command_line
+from demo.live import live
+from demo.simulated import Meter, instants
+
+SAMPLES: Final = ROOT / "tests" / "data"
+METERS: Final = tuple(Meter(number) for number in (1, 2, 3))
+BEFORE_S: Final = 3600
+DONE_WITHIN_S: Final = 300
+NAMED: Final = 20
+VIEWS: Final = (
+    ("a day by hours", (house.DEVICE, "--grain", "hour", "--from", f"{house.YEAR}-06-21")),
+    ("a month by days", (house.DEVICE, "--grain", "day", "--from", f"{house.YEAR}-02")),
+    ("a year by months", (house.DEVICE, "--grain", "month", "--from", f"{house.YEAR}")),
+    ("the live reading", (METERS[0].device, "--grain", "live")),
+)
+
+
+class Story:
+    """One demo. `equal`: whether every stored total is what the oracle says, None until that is known."""
+
+    def __init__(self, crew: Crew, console: Console) -> None:
+        self.crew, self.console = crew, console
+        self.equal: bool | None = None
+        self.expected = crew.folder / "expected.jsonl"
+
+    async def tell(self, once: bool) -> None:
+        """All of it. If all totals are equal it goes on until it is cancelled, but not `once`."""
+        with self._step("a Kafka and a DynamoDB on this machine"):
+            await self.crew.stack()
+        with self._step("topics and tables"):
+            await asyncio.gather(
+                self.crew.run("topics", "agents", "topics", "create"),
+                self.crew.run("tables", "dynamodb", "create"),
+            )
+        with self._step("readings sent, counted and stored"):
+            await self.crew.start("worker", "agents", "worker")
+            async with following(self.crew.environ, self.console):
+                await self.send()
+                await asyncio.gather(
+                    self.crew.run("oracle", "demo.expected", str(self.expected)),
+                    self.crew.run("lag", "agents", "lag", "--wait", str(DONE_WITHIN_S)),
+                )
+        for title, arguments in VIEWS:
+            await self.view(title, *arguments)
+        with self._step("every stored total against the oracle"):
+            self.equal = await self.check()
+        if self.equal and not once:
+            await live(self.crew, METERS, self.console)
+
+    async def send(self) -> None:
+        """The shared samples, the invented year, and the last hour of the simulated meters; the telegrams twice, which must not matter."""
+        year, today = self.crew.folder / "demo-house.jsonl", self.crew.folder / "today.jsonl"
+        year.write_text("".join(f"{line}\n" for line in house.year()))
+        now = int(time.time())
+        today.write_text("".join(f"{meter.message(at)}\n" for at in instants(now - BEFORE_S, now) for meter in METERS))
+        house_6s, appliances, telegrams = (str(SAMPLES / name) for name in ("house_6s.csv.gz", "appliances_6s.csv.gz", "dsmr_p1_1s.txt"))
+        await asyncio.gather(
+            self.crew.run("ingest-appliances", "ingest", appliances),
+            self.crew.run("ingest-house", "ingest", "--batch", "300", house_6s),
+            self.crew.run("ingest-telegrams", "ingest", "--no-checksum", telegrams, telegrams),
+            self.crew.run("ingest-year", "ingest", "--batch", "48", str(year)),
+            self.crew.run("ingest-today", "ingest", "--batch", "180", str(today)),
+        )
+
+    async def view(self, title: str, *arguments: str) -> None:
+        """What a person would see of it."""
+        self.console.print(f"\n[bold]{title}[/]  [dim]{command_line('dynamodb', 'read', *arguments)}[/]", highlight=False, soft_wrap=True)
+        await self.crew.show("dynamodb", "read", *arguments)
+
+    async def check(self) -> bool:
+        """Says how what is stored compares with what has to be there; whether all is equal."""
+        stored = read((await self.crew.ask("dynamodb", "export")).splitlines())
+        wanted = read(self.expected.read_bytes().splitlines())
+        wrong = list(differences(stored, wanted))
+        checked = len(stored.keys() | wanted.keys())
+        equal = checked > 0 and not wrong
+        text = f"\n{checked:,} totals checked, {checked - len(wrong):,} equal"
+        self.console.print(text, style="bold green" if equal else "bold red", highlight=False)
+        self.console.print(f"of the readings: {self.crew.log('oracle').read_text().strip()}", highlight=False)
+        for line in wrong[:NAMED]:
+            self.console.print(f"  {line}", highlight=False, markup=False)
+        if len(wrong) > NAMED:
+            self.console.print(f"  … and {len(wrong) - NAMED:,} more")
+        return equal
+
+    @contextlib.contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        began = time.monotonic()
+        self.console.print(f"[bold]{title}[/] …", highlight=False)
+        yield
+        self.console.print(f"[dim]  {title}: {time.monotonic() - began:.1f} s[/]", highlight=False)

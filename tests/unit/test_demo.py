@@ -1,0 +1,119 @@
+"""What the demo sends, and how it compares."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+
+from demo import house
+from demo.compare import differences, read
+from demo.crew import Crew
+from demo.simulated import EVERY_S, Meter, instants
+from demo.story import Story
+from metering.rules import Rules
+from metering.total import Grain, Total
+from metering.wire import total_to_json
+from tests.oracle import Message, Oracle
+from tests.sample_totals import hour_total
+
+NOW_S = 1_795_500_000
+
+
+class TestTheYear:
+    def test_is_the_same_every_time(self) -> None:
+        assert list(house.year()) == list(house.year())
+
+    def test_is_in_order_of_time_and_a_year_long(self) -> None:
+        instants = [datetime.fromisoformat(json.loads(line)["at"]) for line in house.year()]
+        assert instants == sorted(set(instants))
+        assert len(instants) == 365 * 48 - 73
+
+    def test_its_registers_are_its_energies(self) -> None:
+        silent, exchanged, zero = (instant.isoformat().replace("+00:00", "Z") for instant in (house.SILENT[0], house.EXCHANGED, house.ZERO))
+        for now, after in pairwise(map(json.loads, house.year())):
+            odd = {now["at"], after["at"]} & {exchanged, zero} or now["at"] < silent < after["at"]
+            if not odd:
+                assert after["import_wh"] - now["import_wh"] == max(0, now["energy_wh"])
+                assert after["export_wh"] - now["export_wh"] == max(0, -now["energy_wh"])
+
+
+class TestSimulatedMeters:
+    def test_a_register_rises_by_the_power(self) -> None:
+        meter = Meter(1)
+        for at in instants(NOW_S, NOW_S + 3600):
+            assert abs((meter.import_wh(at + EVERY_S) - meter.import_wh(at)) * 3600 - meter.power_w(at) * EVERY_S) < 3600
+
+    def test_they_send_on_every_tenth_second(self) -> None:
+        assert list(instants(101, 131)) == [110, 120, 130]
+        assert list(instants(100, 110)) == [100]
+
+
+class TestTheCheck:
+    def test_equal_totals_have_no_differences(self) -> None:
+        stored = read([total_to_json(hour_total(epoch=2, offset=7, reflects=7))])
+        assert list(differences(stored, read([total_to_json(hour_total())]))) == []
+
+    def test_a_wrong_field_is_named(self) -> None:
+        stored, wanted = read([total_to_json(hour_total(import_mwh=1))]), read([total_to_json(hour_total(import_mwh=2))])
+        [line] = differences(stored, wanted)
+        assert "import_mwh is 1 and should be 2" in line
+
+    def test_missing_and_unexpected_totals_are_named(self) -> None:
+        totals = read([total_to_json(hour_total())])
+        assert [line.rpartition(": ")[2] for line in differences({}, totals)] == ["is not stored"]
+        assert [line.rpartition(": ")[2] for line in differences(totals, {})] == ["is stored, and should not be there"]
+
+
+class Stored:
+    """A crew that has one total in DynamoDB."""
+
+    def __init__(self, folder: Path, stored: Total, expected: Total) -> None:
+        self.folder, self.stored = folder, stored
+        (folder / "expected.jsonl").write_bytes(total_to_json(expected) + b"\n")
+        self.log("oracle").write_text("1 counted\n")
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    async def ask(self, *arguments: str) -> bytes:
+        return total_to_json(self.stored) + b"\n"
+
+
+class TestTheVerdict:
+    async def verdict(self, folder: Path, stored: Total, expected: Total) -> tuple[bool, str]:
+        said = StringIO()
+        story = Story(cast(Crew, Stored(folder, stored, expected)), Console(file=said, width=150))
+        return await story.check(), said.getvalue()
+
+    async def test_equal(self, tmp_path: Path) -> None:
+        equal, said = await self.verdict(tmp_path, hour_total(offset=3), hour_total())
+        assert equal and "1 totals checked, 1 equal" in said
+
+    async def test_different(self, tmp_path: Path) -> None:
+        equal, said = await self.verdict(tmp_path, hour_total(readings=3), hour_total())
+        assert not equal and "1 totals checked, 0 equal" in said and "readings is 3 and should be 360" in said
+
+    async def test_nothing_at_all_is_not_equal(self, tmp_path: Path) -> None:
+        empty = {field: None if field.startswith(("power_", "first_", "last_")) else 0 for field in Total._fields[4:-3]}
+        nothing = hour_total(**empty | {"method": None})
+        equal, said = await self.verdict(tmp_path, nothing, nothing)
+        assert not equal and "0 totals checked" in said
+
+
+def test_what_happens_to_the_house_is_seen_in_its_totals() -> None:
+    oracle = Oracle(Rules())
+    for offset, line in enumerate(house.year()):
+        oracle.add(Message(house.DEVICE.encode(), line.encode(), NOW_S * 1000, offset))
+    months = {
+        datetime.fromtimestamp(start + 86_400, UTC).month: total for (_, grain, start), total in oracle.totals().items() if grain is Grain.MONTH
+    }
+    assert len(months) == 12 and oracle.outcomes.keys() == {"counted"}
+    assert {month for month, total in months.items() if total.glitches} == {6}
+    assert {month for month, total in months.items() if total.resets} == {9}
+    assert max(months, key=lambda month: months[month].estimated_import_mwh) == 2
