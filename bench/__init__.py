@@ -1,0 +1,1 @@
+"""How fast it is, how much it needs, and what it costs."""
