@@ -1,0 +1,39 @@
+"""Workers are killed under load, again and again: every total is there, once, and right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.load import Load, readings
+from tests.faults.proxy import proxy
+from tests.faults.verdict import judge
+from tests.faults.workers import deployment
+from tests.generator import STARTS
+from tests.stack import Stack
+
+SEED = 2
+KILLS = 4
+
+
+async def test_one_of_two_workers_is_killed_again_and_again(stack: Stack, own_name: str, tmp_path: Path) -> None:
+    zone, start = STARTS["month end"]
+    async with (
+        proxy(stack.dynamodb) as dynamodb,
+        deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
+    ):
+        await here.create()
+        waterfalls = [await here.seat("waterfall").start() for _ in range(2)]
+        sinks = [await here.seat("sinks").start() for _ in range(2)]
+        for seat in waterfalls + sinks:
+            await seat.works()
+        load = Load(stack.brokers, here.topics.readings, readings(SEED, devices=16, hours=168, start_ms=start), per_s=300, seed=SEED).start()
+        for kill in range(KILLS):
+            await load.flows(1500)
+            for seats in (waterfalls, sinks):
+                await seats[kill % 2].kill()
+                await seats[kill % 2].start()
+        await load.flows(600)
+        await load.cut()
+        await here.done()
+        await judge(here, context=load)
+        assert dynamodb.backward == []

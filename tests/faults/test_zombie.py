@@ -1,0 +1,58 @@
+"""Workers that were stopped for three sessions come back when others have gone on: nothing they held becomes durable. And an ordinary stop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from streams.exits import Exit
+from tests.faults.load import Load, readings
+from tests.faults.proxy import proxy
+from tests.faults.verdict import judge
+from tests.faults.workers import deployment
+from tests.generator import STARTS
+from tests.stack import Stack
+
+SEED = 3
+SESSION_S = 3
+STOP_S = 20.0
+
+
+async def test_a_zombie_is_fenced_and_an_ordinary_stop_loses_nothing(stack: Stack, own_name: str, tmp_path: Path) -> None:
+    zone, start = STARTS["spring"]
+    async with (
+        proxy(stack.dynamodb) as dynamodb,
+        deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
+    ):
+        await here.create()
+        plain, inside, good = [here.seat("waterfall") for _ in range(3)]
+        sinks = [here.seat("sinks") for _ in range(2)]
+        await inside.start(WATTFALL_FAULT="pause:before_commit:1.5:3")
+        for seat in (plain, good, *sinks):
+            await seat.start()
+        for seat in (plain, inside, good, *sinks):
+            await seat.works()
+        load = Load(stack.brokers, here.topics.readings, readings(SEED, devices=16, hours=168, start_ms=start), per_s=300, seed=SEED).start()
+        await load.flows(600)
+
+        await inside.says("fault at before_commit: held")
+        zombies = (plain, inside, sinks[0])
+        for seat in zombies:
+            seat.stop()
+        await asyncio.sleep(3 * SESSION_S)
+        for seat in zombies:
+            seat.go_on()
+        assert await plain.ended() == Exit.FENCED, plain.tail
+        assert await inside.ended() == Exit.FENCED, inside.tail
+        await plain.start()
+        await inside.start()
+
+        await load.flows(600)
+        for seat in (good, sinks[1]):
+            assert await seat.term(STOP_S) == 0, seat.tail
+            await seat.start()
+        await load.cut()
+        await here.done()
+        await judge(here, context=load)
+        assert dynamodb.backward == []
+        assert sinks[0].exits == [], "a sink does no harm when it comes back, so it has no reason to end"

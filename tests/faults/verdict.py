@@ -1,0 +1,215 @@
+"""The verdict: what is durably in the readings topic, what the oracle makes of it, and whether everything that the product keeps says the same.
+
+Compared are the items in DynamoDB, the level topics, the topics rejected and late record by record, the live readings, and what became of every
+reading: in = counted + duplicate + corrected + rejected + late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import boto3
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from demo.compare import Key, differences, read
+from dynamodb.items import LIVE, live_from_item
+from metering.total import Grain, Total
+from metering.wire import total_from_json, total_key
+from streams.position import Position, position_key
+from tests.faults.workers import Deployment
+from tests.oracle import Message, Oracle
+from tests.oracle_reading import partition_of
+
+SHOWN: Final = 12
+Log = dict[int, list[ConsumerRecord]]
+Refused = tuple[str, str, str | None, bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
+
+
+@dataclass
+class Verdict:
+    """`lines`: what was compared, and how many; `wrong`: what differs, exactly."""
+
+    lines: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def note(self, what: str, count: int, wrong: Iterable[str]) -> None:
+        """Takes the result of one comparison."""
+        found = [f"{what}: {line}" for line in wrong]
+        self.wrong += found
+        self.lines.append(f"{what:<28}{count:>9,}  {'equal' if not found else f'{len(found)} WRONG'}")
+
+    def __str__(self) -> str:
+        more = [f"… and {len(self.wrong) - SHOWN} more"] if len(self.wrong) > SHOWN else []
+        return "\n".join([*self.lines, *self.wrong[:SHOWN], *more])
+
+
+async def judge(here: Deployment, *, context: object = "") -> Verdict:
+    """Compares all there is; raises AssertionError with what differs. The workers have to be done (`Deployment.done`)."""
+    topics = here.topics
+    names = (topics.readings, topics.hours, topics.days, topics.months, topics.rejected, topics.late, topics.hours_table)
+    logs = dict(zip(names, await asyncio.gather(*[records(here, name) for name in names]), strict=True))
+    exported = await here.must("dynamodb", "export")
+    oracles = ask(logs[topics.readings], here)
+    verdict = Verdict()
+    for oracle in oracles.values():
+        verdict.outcomes += oracle.outcomes
+    expected = {key: total for oracle in oracles.values() for key, total in oracle.totals().items() if not total.absent}
+    stored = read(exported.encode().splitlines())
+    for grain, topic in zip(Grain, (topics.hours, topics.days, topics.months), strict=True):
+        wanted = {key: total for key, total in expected.items() if key[1] is grain}
+        kept = {key: total for key, total in stored.items() if key[1] is grain}
+        verdict.note(f"{grain}s in DynamoDB", len(wanted), differences(kept, wanted))
+        verdict.note(f"{grain}s in the topic", len(wanted), differences(newest(logs[topic]), wanted))
+        verdict.note(f"{grain}s' versions", sum(map(len, logs[topic].values())), unordered(logs[topic]))
+    verdict.note("live readings", *lives(here, oracles))
+    verdict.note("rejected", *refusals(logs[topics.rejected], logs[topics.readings], here, oracles, late=False))
+    verdict.note("late", *refusals(logs[topics.late], logs[topics.readings], here, oracles, late=True))
+    verdict.note("outcomes of readings", *accounts(logs[topics.hours_table], logs[topics.readings], oracles))
+    print(f"\n{here.name} {context}\n{verdict}\n{dict(verdict.outcomes)}")
+    assert not verdict.wrong, f"{here.name} {context}\n{verdict}\n{here.last_words()}"
+    return verdict
+
+
+async def records(here: Deployment, topic: str) -> Log:
+    """All committed records of a topic, by partition, in order."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=here.stack.brokers, isolation_level="read_committed", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        tps = [TopicPartition(topic, partition) for partition in range(here.settings.partitions)]
+        consumer.assign(tps)
+        ends = await consumer.end_offsets(tps)
+        await consumer.seek_to_beginning()
+        found: Log = {tp.partition: [] for tp in tps}
+        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+            for tp, some in (await consumer.getmany(timeout_ms=100)).items():
+                found[tp.partition] += some
+        return found
+    finally:
+        await consumer.stop()
+
+
+def ask(log: Log, here: Deployment) -> dict[int, Oracle]:
+    """An oracle a partition, because offsets are a partition's own."""
+    oracles = {partition: Oracle(here.settings.rules) for partition in log}
+    for partition, some in log.items():
+        for record in some:
+            oracles[partition].add(Message(record.key, record.value, record.timestamp, record.offset, partition, len(log)))
+    return oracles
+
+
+def newest(log: Log) -> dict[Key, Total]:
+    """The last total of each key; those that hold nothing any more are as good as not there."""
+    last = {record.key: record for some in log.values() for record in some}
+    totals = [total_from_json(record.value) for record in last.values()]
+    return {(total.device, total.grain, total.start): total for total in totals if not total.absent}
+
+
+def unordered(log: Log) -> Iterable[str]:
+    """Totals whose version did not grow, whose content is the one before, or that are under another's key or in another's partition."""
+    for partition, some in log.items():
+        before: dict[bytes, Total] = {}
+        for record in some:
+            total = total_from_json(record.value)
+            name = f"{record.topic}/{partition}/{record.offset}"
+            if record.key != total_key(total.device, total.start) or partition != partition_of(total.device.encode(), len(log)):
+                yield f"{name}: {total.device} of {total.start} has no business here"
+            held = before.get(record.key)
+            if held is not None and total.version <= held.version:
+                yield f"{name}: version {total.version} after {held.version}"
+            elif held is not None and total.content == held.content:
+                yield f"{name}: says nothing new"
+            before[record.key] = total
+
+
+def lives(here: Deployment, oracles: Mapping[int, Oracle]) -> tuple[int, list[str]]:
+    """The live table against the oracle, value by value."""
+    expected = {device: fields for oracle in oracles.values() for device, fields in oracle.live.items()}
+    client = client_of(here)
+    pages = client.get_paginator("scan").paginate(TableName=here.environ["WATTFALL_TABLE_LIVE"])
+    items = [item for page in pages for item in page["Items"] if item["sk"]["S"] == LIVE]
+    stored = {live.device: live._asdict() | {"at": live.at} for live in map(live_from_item, items)}
+    wrong = []
+    for device in sorted(stored.keys() | expected.keys()):
+        is_, should = stored.get(device), expected.get(device)
+        if is_ is None or should is None or any(is_[name] != should[name] for name in should if name != "offset"):
+            wrong.append(f"{device} is {is_} and should be {should}")
+    return len(expected), wrong
+
+
+def refusals(log: Log, source: Log, here: Deployment, oracles: Mapping[int, Oracle], *, late: bool) -> tuple[int, list[str]]:
+    """The topic rejected or late against the oracle: once each, the original's key, value and headers, and why."""
+    expected: Counter[Refused] = Counter()
+    for partition, oracle in oracles.items():
+        originals = {record.offset: record for record in source[partition]}
+        listed = [(offset, "late", indexes) for offset, indexes in oracle.late] if late else oracle.rejected
+        for offset, reason, indexes in listed:
+            original = originals[offset]
+            name = f"{here.topics.readings}/{partition}/{offset}"
+            expected[name, reason, ranges(indexes), original.key, original.value, tuple(original.headers)] += 1
+    found = Counter(refused(record) for some in log.values() for record in some)
+    wrong = [f"{count} times too few: {told(one)}" for one, count in (expected - found).items()]
+    wrong += [f"{count} times too many: {told(one)}" for one, count in (found - expected).items()]
+    return sum(expected.values()), wrong
+
+
+def refused(record: ConsumerRecord) -> Refused:
+    """A record of the topic rejected or late, taken apart."""
+    own = ("reason", "detail", "source", "index")
+    whys = {name: value.decode() for name, value in record.headers[-4:] if name in own}
+    number = len(record.headers) - len(whys)
+    detail = whys.get("detail", "")
+    assert len(detail) <= 256
+    return whys["source"], whys["reason"], whys.get("index"), record.key, record.value, tuple(record.headers[:number])
+
+
+def told(one: Refused) -> str:
+    """For people: never a megabyte of payload."""
+    source, reason, index, key, value, headers = one
+    return f"{source} {reason} index {index} key {key!r} value {(value or b'')[:60]!r} headers {headers}"
+
+
+def ranges(indexes: list[int] | None) -> str | None:
+    """Ascending integers as `0-3,7`."""
+    if indexes is None:
+        return None
+    runs: list[list[int]] = []
+    for index in indexes:
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def accounts(table: Log, source: Log, oracles: Mapping[int, Oracle]) -> tuple[int, list[str]]:
+    """The counters in the position records: nothing is lost, nothing is counted twice, and all of the log was taken."""
+    wrong = []
+    total = 0
+    for partition, oracle in oracles.items():
+        rows = [record.value for record in table[partition] if record.key == position_key(partition)]
+        kept = Position.decode(rows[-1]) if rows else Position(0, Counter(), "")
+        end = source[partition][-1].offset + 1 if source[partition] else 0
+        if kept.position != end:
+            wrong.append(f"partition {partition}: position {kept.position}, end {end}")
+        if +kept.outcomes != +oracle.outcomes:
+            wrong.append(f"partition {partition}: {dict(kept.outcomes)} and should be {dict(oracle.outcomes)}")
+        total += sum(oracle.outcomes.values())
+    return total, wrong
+
+
+def client_of(here: Deployment) -> Any:
+    """A client of the stack's DynamoDB, past any proxy."""
+    variables = here.stack.variables
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=here.stack.dynamodb,
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
