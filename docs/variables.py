@@ -1,0 +1,95 @@
+"""The environment variables that code reads, as a table: their names and what they may be are asked of the code itself.
+
+Only what a variable is for, and its default as one would type it, are said here; that a default is the code's own is checked on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from dynamodb.settings import Settings as DynamoSettings
+from streams.settings import Settings as StreamSettings
+
+UNUSABLE: Final = "\x00"
+READERS: Final[tuple[Callable[[Mapping[str, str]], object], ...]] = (StreamSettings.from_environ, DynamoSettings.from_environ)
+ABOUT: Final[Mapping[str, tuple[str, str]]] = {
+    "WATTFALL_BROKERS": ("127.0.0.1:9092", "where Kafka is"),
+    "WATTFALL_APP": ("wattfall", "begins the names of groups, transactional ids and changelogs"),
+    "WATTFALL_EPOCH": ("1", "the generation of the rules; other rules need the next one"),
+    "WATTFALL_TOPIC_PREFIX": ("", "begins the names of all topics"),
+    "WATTFALL_PARTITIONS": ("12", "of every topic, when it is made; they cannot change later"),
+    "WATTFALL_REPLICATION": ("1", "copies of every topic, when it is made; 3 in production"),
+    "WATTFALL_ZONE": ("Europe/London", "the calendar of days and months. **Rule**"),
+    "WATTFALL_HOLD_S": ("60", "an instant's power holds so long if no next reading comes. **Rule**"),
+    "WATTFALL_MAX_POWER_W": ("100000", "more is no reading, and a register cannot rise faster. **Rule**"),
+    "WATTFALL_REGISTER_STEP_WH": ("1000", "the coarsest register expected. **Rule**"),
+    "WATTFALL_RESTATE_HOURS": ("72", "how far behind a device's newest reading its hours stay open. **Rule**"),
+    "WATTFALL_ESTIMATE_AFTER_S": ("1800", "a longer step of the register over an hour's edge is called estimated. **Rule**"),
+    "WATTFALL_CHECKPOINT_HOURS_S": ("10", "seconds between two checkpoints of a partition, readings to hours"),
+    "WATTFALL_CHECKPOINT_DAYS_S": ("60", "the same, hours to days"),
+    "WATTFALL_CHECKPOINT_MONTHS_S": ("300", "the same, days to months"),
+    "WATTFALL_STATE_DIR": (".state", "the local copies of the tables; may be lost"),
+    "WATTFALL_STORE": ("rocksdb", "what these copies are; memory is for tests"),
+    "WATTFALL_SESSION_TIMEOUT_S": ("20", "a worker that is silent so long loses its partitions"),
+    "WATTFALL_START_LIMIT_S": ("300", "a worker that has partitions and does not work by then ends"),
+    "WATTFALL_MEMBER": ("", "this worker's name among the others, for static membership"),
+    "WATTFALL_LOST_RANGE": ("stop", "what to do when retention removed readings before they were counted"),
+    "WATTFALL_TABLE_LIVE": ("wattfall-live", "DynamoDB table of live readings"),
+    "WATTFALL_TABLE_HOURS": ("wattfall-hours", "DynamoDB table of hours"),
+    "WATTFALL_TABLE_DAYS": ("wattfall-days", "DynamoDB table of days"),
+    "WATTFALL_TABLE_MONTHS": ("wattfall-months", "DynamoDB table of months"),
+    "WATTFALL_FLUSH_LIVE_S": ("10", "seconds between two writes of a device's live reading"),
+    "WATTFALL_FLUSH_HOURS_S": ("60", "seconds between two writes of the same hour"),
+    "WATTFALL_FLUSH_DAYS_S": ("300", "the same, a day"),
+    "WATTFALL_FLUSH_MONTHS_S": ("900", "the same, a month"),
+    "WATTFALL_KEEP_HOURS_MONTHS": ("25", "DynamoDB may delete an hour's total so many months (of 31 days) after its end"),
+    "WATTFALL_SINK_THREADS": ("16", "writes to DynamoDB at the same time, at most"),
+    "WATTFALL_SINK_KEYS": ("50000", "totals of a level that may wait for DynamoDB before the sink stops fetching"),
+}
+
+
+class Asked(dict[str, str]):
+    """An empty environment that remembers in which order it was asked for what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, None] = {}
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        self.names[name] = None
+        return default
+
+
+def names(reader: Callable[[Mapping[str, str]], object]) -> list[str]:
+    """What a composition root reads."""
+    asked = Asked()
+    reader(asked)
+    return list(asked.names)
+
+
+def allowed(reader: Callable[[Mapping[str, str]], object], name: str) -> str:
+    """What the code says would do, when it is given what will not."""
+    try:
+        reader({name: UNUSABLE})
+    except ValueError as error:
+        return re.sub(r"^.*?(must be|wanted is|wanted are) ", "", str(error).partition(": ")[2]).replace("|", "or")
+    return "a folder"
+
+
+def table() -> str:
+    """All variables, in the order in which they are read. Raises KeyError for one that nobody has described, ValueError for a wrong default."""
+    lines = ["| variable | default | may be | what it is |", "|---|---|---|---|"]
+    told = set()
+    for reader in READERS:
+        for name in names(reader):
+            default, about = ABOUT[name]
+            if reader({name: default}) != reader({}):
+                raise ValueError(f"{name}: {default!r} is not the default")
+            if name not in told:
+                lines.append(f"| `{name}` | {f'`{default}`' if default else 'none'} | {allowed(reader, name)} | {about} |")
+            told.add(name)
+    if unknown := ABOUT.keys() - told:
+        raise ValueError(f"nobody reads {', '.join(sorted(unknown))}")
+    return "\n".join(lines) + "\n"
