@@ -18,7 +18,7 @@ from metering.chunks import Load, joined, keys, split
 from metering.period import Calendar
 from metering.reading import Reading
 from metering.register import RegisterState
-from metering.rows import pack, unpack
+from metering.rows import join, pack, unpack
 from metering.walk import Interval, WalkState
 
 SLOT_MS: Final = 300_000
@@ -118,8 +118,7 @@ class Trace:
             self.starts.insert(place, start)
             self.leads.insert(place, -1)
             self._head_changed = True
-        self._hours[start] = readings
-        self._edited.add(start)
+        self._edit(start, readings)
 
     def lead(self, at: int) -> int:
         """Makes room for a reading newer than all: `slot` is where it belongs. Returns the end of that slot, in ms."""
@@ -136,8 +135,7 @@ class Trace:
         start = self.starts[k]
         self.states[start] = state
         if k < len(self.starts) - 1:
-            self._hour(start)
-            self._edited.add(start)
+            self._edit(start, self._hour(start))
 
     def carry_on(self, carry: WalkState) -> None:
         """What is carried across the edge of the closed hours has changed."""
@@ -192,33 +190,44 @@ class Trace:
     def _pack(self, start: int, readings: list[Reading]) -> bytes:
         state = self.state(bisect_right(self.starts, start) - 1)
         assert state is not None, f"{self.name}: hour {start} has no state"
-        return pack(readings, orjson.dumps(_state_fields(state)))
+        return pack(readings, _state_row(state))
 
     def _hour(self, start: int) -> list[Reading]:
+        """The readings of an hour that is not the newest; to be changed only where they are `_hours`'."""
         known = self._hours.get(start)
         if known is None:
             row = self._whole(start)
             assert row is not None, f"{self.name}: hour {start} has no row"
-            known = self._hours[start] = unpack(row)[0]
+            known = unpack(row)[0]
         return known
+
+    def _edit(self, start: int, readings: list[Reading]) -> None:
+        """An hour that is not the newest is to be written again, with these readings."""
+        self._hours[start] = readings
+        self._edited.add(start)
 
     def _slot(self, start: int, i: int) -> list[Reading]:
         known = self._slots.get(i)
         if known is None:
-            row = joined(self._key(start, i), self._load) if self._stored >> i & 1 else None
+            row = self._stored_slot(start, i)
             known = unpack(row)[0] if row is not None else []
         return known
+
+    def _slot_row(self, start: int, i: int) -> bytes | None:
+        """A slot as a row; None where nothing is."""
+        return pack(self._slots[i]) if i in self._dirty else self._stored_slot(start, i)
+
+    def _stored_slot(self, start: int, i: int) -> bytes | None:
+        return joined(self._key(start, i), self._load) if self._stored >> i & 1 else None
 
     def _begin_hour(self, start: int, at: int) -> None:
         if self.starts:
             old = self.starts[-1]
-            readings = self.readings(len(self.starts) - 1)
-            if old in self.states:  # packed at once: all devices turn the hour together, and as readings it is forty times as large
-                self._packed[old] = self._pack(old, readings)
-                del self.states[old]
+            if old in self.states:  # as rows at once: all devices turn the hour together, and as readings it is forty times as large
+                slots = [self._slot_row(old, i) for i in range(self._index + 1)]
+                self._packed[old] = join([slot for slot in slots if slot is not None], _state_row(self._carried(self.states.pop(old))))
             else:
-                self._hours[old] = readings
-                self._edited.add(old)
+                self._edit(old, self.readings(len(self.starts) - 1))
             for i in range(_SLOTS):
                 if self._stored >> i & 1:
                     self._dead += keys(self._key(old, i), self._load)
@@ -261,6 +270,10 @@ class Trace:
                 self._stored |= 1 << i
                 self._index, self.slot = i, unpack(row)[0]
         self._slots = {self._index: self.slot}
+
+
+def _state_row(state: WalkState) -> bytes:
+    return orjson.dumps(_state_fields(state))
 
 
 def _state_fields(state: WalkState) -> list[object]:
