@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from aiokafka.structs import ConsumerRecord
-
 from metering.device import Device, Outcome
 from metering.errors import RejectedReading
 from metering.period import Calendar
 from metering.reading import Decoder
 from metering.rules import Rules
 from metering.wire import total_key, total_to_json
+from streams.batch import Record
 from streams.fold import Changes, Load, Refusal
 
 DEFAULT_HOT_DEVICES = 50_000
@@ -43,7 +42,7 @@ class HoursFold:
         """What waits to be written, in rows, about: one for every device, every slot's worth of readings and every kilobyte refused."""
         return len(self._touched) + self._counted // _READINGS_A_ROW + self._refused
 
-    def fold(self, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, records: Sequence[Record]) -> None:
         """Takes records in order."""
         plain = self._decoder.plain
         touched = self._touched
@@ -63,7 +62,7 @@ class HoursFold:
         self._counted += counted
         self._outcomes["counted"] += counted
 
-    def _fold_message(self, record: ConsumerRecord) -> None:
+    def _fold_message(self, record: Record) -> None:
         try:
             message = self._decoder.decode(record.key, record.value, record.timestamp)
         except RejectedReading as error:
@@ -120,7 +119,7 @@ class HoursFold:
         for key in list(self._devices)[: max(0, len(self._devices) - self._hot_devices)]:
             del self._devices[key]
 
-    def _account(self, record: ConsumerRecord, elements: Sequence[int] | None, device: Device, outcomes: Sequence[Outcome]) -> None:
+    def _account(self, record: Record, elements: Sequence[int] | None, device: Device, outcomes: Sequence[Outcome]) -> None:
         """Accounts for readings that were not simply counted."""
         for outcome in outcomes:
             if outcome is not Outcome.COUNTED:

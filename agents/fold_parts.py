@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiokafka.structs import ConsumerRecord
-
 from metering.errors import Reason
 from metering.period import Calendar
 from metering.rules import Rules
 from metering.total import Grain, Total, fold
 from metering.wire import total_from_json, total_key, total_to_json
+from streams.batch import Record
 from streams.fold import Changes, Load, Refusal
 from tables.keys import device_key, part_key
 
@@ -72,7 +71,7 @@ class PartsFold:
         """Rows and refusals that wait to be written; a refusal is one more for every kilobyte that it keeps."""
         return self.fresh + len(self.moved) + len(self.dead) + self.refused
 
-    def fold(self, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, records: Sequence[Record]) -> None:
         """Takes totals of parts; see `streams.fold.Fold`."""
         for record in records:
             value = record.value or b""
@@ -86,7 +85,7 @@ class PartsFold:
                 self.outcomes[self.apply(part, record)] += 1
         self.cool()
 
-    def apply(self, part: Total, record: ConsumerRecord) -> str:
+    def apply(self, part: Total, record: Record) -> str:
         """Takes one part; returns what became of it."""
         start, end = self.period_of(part.start)
         starts = self.starts_of(part.device)

@@ -5,29 +5,29 @@ topic readings ──► table live
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiokafka.structs import ConsumerRecord
-
-from agents.store_sink import StoreSink
+from agents.store_sink import StoreSink, Values
 from metering.errors import RejectedReading
 from metering.live import Live, live, newest
 from metering.reading import Decoder
 from metering.rules import Rules
 from streams.app import App
+from streams.batch import Record
 from streams.tap import Tap
 
 
-def lives(rules: Rules, partitions: int) -> Callable[[Sequence[ConsumerRecord]], Iterable[Live]]:
+def lives(rules: Rules, partitions: int) -> Values:
     """A function from a batch to the live reading of each device in it. What cannot be decoded is left to the hop, which rejects it."""
     decoders = [Decoder(rules, partition, partitions) for partition in range(partitions)]
 
-    def found(records: Sequence[ConsumerRecord]) -> Iterable[Live]:
+    def found(partition: int, records: Sequence[Record]) -> Iterable[Live]:
         devices: dict[str, Live] = {}
+        decode = decoders[partition].decode
         for record in records:
             try:
-                message = decoders[record.partition].decode(record.key, record.value, record.timestamp)
+                message = decode(record.key, record.value, record.timestamp)
             except RejectedReading:
                 continue
             if message.readings:

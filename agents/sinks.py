@@ -35,7 +35,7 @@ def run_sinks(settings: Settings) -> None:
 
     topics, flush = ground.topics, kept.flush
     add_readings_to_live(app, topics.readings, sink("live", lives(settings.rules, ground.partitions), flush.live))
-    add_totals_to_dynamodb(app, topics.hours, sink("hours", totals, flush.hours))
-    add_totals_to_dynamodb(app, topics.days, sink("days", totals, flush.days))
-    add_totals_to_dynamodb(app, topics.months, sink("months", totals, flush.months))
+    add_totals_to_dynamodb(app, topics.hours, sink("hours", totals(topics.hours), flush.hours))
+    add_totals_to_dynamodb(app, topics.days, sink("days", totals(topics.days), flush.days))
+    add_totals_to_dynamodb(app, topics.months, sink("months", totals(topics.months), flush.months))
     run(app)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaProducer
-from aiokafka.structs import ConsumerRecord
 
 from dynamodb.errors import LogsMixed, Retired
 from dynamodb.settings import Settings
@@ -20,9 +20,11 @@ from metering.live import Live
 from metering.total import Total
 from metering.wire import total_to_json
 from streams import faults
+from streams.batch import Record
 from streams.exits import Exit, Leave
 
-Values = Callable[[Sequence[ConsumerRecord]], Iterable[Total | Live]]
+Values = Callable[[int, Sequence[Record]], Iterable[Total | Live]]
+"""What records of a partition bring."""
 log = logging.getLogger("wattfall.sink")
 
 
@@ -43,11 +45,11 @@ class StoreSink:
         )
         self.task: asyncio.Task[None] | None = None
 
-    async def offer(self, partition: int, end: int, records: Sequence[ConsumerRecord]) -> None:
+    async def offer(self, partition: int, end: int, records: Sequence[Record]) -> None:
         """See `Sink`."""
         if self.task is None:
             self.task = asyncio.create_task(self.run(), name=f"writer of {self.name}")
-        await self.writer.offer(partition, end, self.values(records))
+        await self.writer.offer(partition, end, self.values(partition, records))
 
     async def run(self) -> None:
         """The writer, and what its end means."""
@@ -87,7 +89,7 @@ class Rejecter:
         if self.producer is None:
             self.producer = AIOKafkaProducer(bootstrap_servers=list(self.brokers), enable_idempotence=True)
             await self.producer.start()
-        what = total_to_json(value) if isinstance(value, Total) else repr(value).encode()
+        what = total_to_json(value) if isinstance(value, Total) else orjson.dumps(value._asdict())
         why = [("reason", Reason.SINK_REJECTED.value.encode()), ("detail", detail[:256].encode()), ("source", b"dynamodb")]
         await self.producer.send_and_wait(self.topic, what, key=value.device.encode(), headers=why)
 

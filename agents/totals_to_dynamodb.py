@@ -9,27 +9,33 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiokafka.structs import ConsumerRecord
-
-from agents.store_sink import StoreSink
+from agents.store_sink import StoreSink, Values
 from metering.total import Total
 from metering.wire import total_from_json
 from streams.app import App
+from streams.batch import Record
 from streams.tap import Tap
 
 log = logging.getLogger("wattfall.sink")
 
 
-def totals(records: Sequence[ConsumerRecord]) -> Iterable[Total]:
-    """The newest total of each key. What is none is reported and passed over: the hop that reads the topic rejects it."""
-    found = set()
-    for record in reversed(records):
-        if record.key not in found:
-            try:
-                yield total_from_json(record.value or b"")
-                found.add(record.key)
-            except ValueError as error:
-                log.error("%s/%d/%d is passed over: %s", record.topic, record.partition, record.offset, error)
+def totals(topic: str) -> Values:
+    """A function from a batch of this level topic to the newest total of each key in it.
+
+    What is no total is reported and passed over: of hours and days the hop that reads the topic rejects it, and months has no other writer than ours.
+    """
+
+    def found(partition: int, records: Sequence[Record]) -> Iterable[Total]:
+        seen = set()
+        for record in reversed(records):
+            if record.key not in seen:
+                try:
+                    yield total_from_json(record.value or b"")
+                    seen.add(record.key)
+                except ValueError as error:
+                    log.error("%s/%d/%d is passed over: %s", topic, partition, record.offset, error)
+
+    return found
 
 
 def add_totals_to_dynamodb(app: App, topic: str, sink: StoreSink) -> None:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
-
-from aiokafka.structs import ConsumerRecord
+from itertools import accumulate
+from typing import Any, Final, Protocol
 
 SLICE_BYTES: Final = 64 * 1024
 """Folded at a stretch: some ten milliseconds, in single readings or in arrays."""
+
+
+class Record(Protocol):
+    """What there is to know of a record beside its topic and partition: raw bytes, the log's offset, the broker's time in ms.
+
+    aiokafka's own records have all of it, those that it reads as well as those that it gives to everybody.
+    """
+
+    offset: int
+    timestamp: int
+    key: Any  # bytes, or None
+    value: Any  # the same
+    headers: Any  # pairs of a name and bytes or None
 
 
 @dataclass(slots=True)
@@ -21,17 +34,17 @@ class Batch:
     """
 
     partition: int
-    records: list[ConsumerRecord]
+    records: list[Record]
     begin: int
     end: int
     serial: int = 0
 
-    def slices(self) -> Iterator[tuple[list[ConsumerRecord], int]]:
+    def slices(self) -> Iterator[tuple[list[Record], int]]:
         """The records in pieces of about `SLICE_BYTES`, each with the position behind it; at least one piece."""
-        first, size = 0, 0
-        for at, record in enumerate(self.records):
-            if size >= SLICE_BYTES:
-                yield self.records[first:at], record.offset
-                first, size = at, 0
-            size += max(record.serialized_value_size, 0)
-        yield self.records[first:], self.end
+        records = self.records
+        sizes = list(accumulate([len(record.value or b"") for record in records]))
+        first, taken = 0, 0
+        while (last := bisect_left(sizes, taken + SLICE_BYTES, first) + 1) < len(records):
+            yield records[first:last], records[last].offset
+            first, taken = last, sizes[last - 1]
+        yield records[first:], self.end

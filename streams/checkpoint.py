@@ -75,8 +75,8 @@ async def write(producer: AIOKafkaProducer, to: Destinations, plan: Plan) -> int
     partition, changes = plan.partition, plan.changes
     rows = batches(producer, ((key, value, NO_HEADERS) for key, value in plan.rows))
     totals = batches(producer, ((key, value, NO_HEADERS) for key, value in changes.totals))
-    rejected = batches(producer, (original(to.source, refusal) for refusal in changes.rejected))
-    late = batches(producer, (original(to.source, refusal) for refusal in changes.late))
+    rejected = batches(producer, (original(to.source, partition, refusal) for refusal in changes.rejected))
+    late = batches(producer, (original(to.source, partition, refusal) for refusal in changes.late))
     faults.hit("before_transaction")
     await producer.begin_transaction()
     sent = await send(producer, to.table, partition, rows)
@@ -119,7 +119,7 @@ async def send(producer: AIOKafkaProducer, topic: str, partition: int, full: lis
     return int(sent[-1].offset) + counts[-1] - 1 if sent else -1
 
 
-def original(source: str, refusal: Refusal) -> Message:
+def original(source: str, partition: int, refusal: Refusal) -> Message:
     """The refused record as it came, and beside it why: `reason`, `detail`, `source`, `index`.
 
     What is too large for the topic (its producer may have packed it better than we do) is cut, or no checkpoint could ever be made again: the value's
@@ -128,7 +128,7 @@ def original(source: str, refusal: Refusal) -> Message:
     record = refusal.record
     key, value, headers = record.key, record.value, [*record.headers]
     why = [("reason", (refusal.reason.value if refusal.reason else "late").encode()), ("detail", refusal.detail[:256].encode())]
-    why.append(("source", f"{source}/{record.partition}/{record.offset}".encode()))
+    why.append(("source", f"{source}/{partition}/{record.offset}".encode()))
     if refusal.index is not None:
         why.append(("index", refusal.index.encode()))
     size = sum(len(part or b"") for part in (key, value)) + sum(len(name.encode()) + len(content or b"") for name, content in headers)

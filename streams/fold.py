@@ -10,11 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from aiokafka.structs import ConsumerRecord
-
 from metering.errors import Reason
-
-Record = ConsumerRecord  # key and value are raw bytes (or None), offset and partition are Kafka's, timestamp is the broker's in ms
+from streams.batch import Record
 
 Load = Callable[[bytes], "bytes | None"]
 """Reads a row of the partition: as last captured, else as of the last checkpoint; None where there is none."""
@@ -27,7 +24,7 @@ class Refusal:
     `detail` is for people (no payload text); `index` names the elements as ranges ("0-3,7"), None when it is the whole record.
     """
 
-    record: ConsumerRecord
+    record: Record
     reason: Reason | None
     detail: str
     index: str | None = None
@@ -51,7 +48,7 @@ class Changes:
 class Fold(Protocol):
     """The state of one partition of one hop."""
 
-    def fold(self, records: Sequence[ConsumerRecord]) -> None:
+    def fold(self, records: Sequence[Record]) -> None:
         """Takes a fetch's records of the partition, in order. Updates memory only; a record is folded whole or not at all."""
 
     @property

@@ -10,11 +10,10 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
-from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from streams import faults
-from streams.batch import Batch
+from streams.batch import Batch, Record
 from streams.exits import Exit, Leave
 
 Commit = Callable[[Mapping[TP, int]], Awaitable[None]]
@@ -26,7 +25,7 @@ log = logging.getLogger("wattfall.tap")
 class Sink(Protocol):
     """What a tap fills."""
 
-    async def offer(self, partition: int, end: int, records: Sequence[ConsumerRecord]) -> None:
+    async def offer(self, partition: int, end: int, records: Sequence[Record]) -> None:
         """Takes the records below position `end`; waits while there is no room."""
 
     def safe_position(self, partition: int) -> int | None:

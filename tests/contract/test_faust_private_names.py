@@ -65,7 +65,10 @@ def test_methods(owner: type, names: list[str]) -> None:
         (fetcher.Fetcher, ["self._records", "self._wait_consume_future", "self._closed", "self._subscriptions"]),
         (fetcher.FetchResult, ["self._partition_records"]),
         (fetcher.Fetcher, ["MemoryRecords(part_data[-1])"]),
-        (fetcher.PartitionRecords, ["self.next_fetch_offset", "if record.offset < self.next_fetch_offset", "for record in next_batch"]),
+        (
+            fetcher.PartitionRecords,
+            ["self.next_fetch_offset", "if record.offset < self.next_fetch_offset", "for record in next_batch", "self._consumer_record(tp, record)"],
+        ),
         (memory_records._MemoryRecordsPy, ["self._next_slice", "DefaultRecordBatch(next_slice)"]),
         (default_records._DefaultRecordBatchPy, ["self._maybe_uncompress()", "self._buffer = bytearray", '.decode("utf-8")']),
         (consumer.Consumer, ["self._unacked_messages", "self._read_offset", "self.flow_active", "self.callback"]),

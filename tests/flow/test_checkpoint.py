@@ -23,7 +23,7 @@ def refusal(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, by
     "value", [None, b"", b"bad", b"7" * (WHOLE_BYTES - len(b"cad-1" + b"own" + b"header" + b"none"))], ids=["null", "empty", "small", "most"]
 )
 def test_a_refused_record_is_kept_as_it_came(value: bytes | None) -> None:
-    assert original("readings", refusal(b"cad-1", value, OWN)) == (b"cad-1", value, [*OWN, *WHY])
+    assert original("readings", 3, refusal(b"cad-1", value, OWN)) == (b"cad-1", value, [*OWN, *WHY])
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_of_one_that_is_too_large_the_first_part_and_its_true_size(
     key: bytes | None, value: bytes | None, headers: tuple[tuple[str, bytes | None], ...]
 ) -> None:
     size = len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") for name, content in headers)
-    kept = original("readings", refusal(key, value, headers))
+    kept = original("readings", 3, refusal(key, value, headers))
     assert kept == (key and key[:KEY_BYTES], value and value[:WHOLE_BYTES], [*WHY, ("truncated", b"%d" % size)])
 
 
@@ -49,7 +49,7 @@ def test_of_one_that_is_too_large_the_first_part_and_its_true_size(
 def test_whatever_was_refused_fits_into_the_topic(size: int) -> None:
     """Even what no compression makes smaller."""
     value = b"".join(number.to_bytes(4, "little") for number in range(1, 2**31, 2**31 // (size // 4)))[:size]
-    key, kept, headers = original("readings", refusal(b"cad-1", value))
+    key, kept, headers = original("readings", 3, refusal(b"cad-1", value))
     batch = BatchBuilder(BATCH_BYTES, 3, is_transactional=1)
     assert batch.append(key=key, value=kept, timestamp=None, headers=headers) is not None
     batch.close()

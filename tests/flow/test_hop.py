@@ -226,7 +226,7 @@ def test_a_row_is_found_while_its_checkpoint_is_under_way() -> None:
 
 
 def test_a_large_batch_is_folded_in_slices_with_positions_between_them() -> None:
-    records = [ConsumerRecord("readings", 0, at, 0, 1, b"k", b"", None, 1, SLICE_BYTES // 4, ()) for at in (3, 5, 6, 9, 12, 20)]
+    records = [ConsumerRecord("readings", 0, at, 0, 1, b"k", b"v" * (SLICE_BYTES // 4), None, 1, 1, ()) for at in (3, 5, 6, 9, 12, 20)]
     cut = [([record.offset for record in some], position) for some, position in Batch(0, records, 2, 25).slices()]
     assert cut == [([3, 5, 6, 9], 12), ([12, 20], 25)]
     assert list(Batch(0, [], 2, 25).slices()) == [([], 25)]
@@ -236,7 +236,7 @@ def test_a_lane_that_closes_takes_no_further_slice() -> None:
     async def scene() -> None:
         it = Scene()
         it.hop.start(0, 0, 1)
-        records = [ConsumerRecord("readings", 0, at, 0, 1, b"k", b"", None, 1, SLICE_BYTES, ()) for at in range(5)]
+        records = [ConsumerRecord("readings", 0, at, 0, 1, b"k", b"v" * SLICE_BYTES, None, 1, 1, ()) for at in range(5)]
         taking = asyncio.create_task(it.hop.take(Batch(0, records, 0, 5, 1)))
         await asyncio.sleep(0)
         it.lane.closing = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiokafka.structs import ConsumerRecord
 
 from agents.totals_to_dynamodb import totals
@@ -17,14 +19,14 @@ def total(offset: int) -> Total:
     return Total(**(dict.fromkeys(Total._fields, 0) | nulls | own))  # type: ignore[arg-type]
 
 
-def records(*values: bytes | None) -> list[ConsumerRecord[bytes, bytes]]:
-    return [ConsumerRecord("hours", 0, at, 0, 1, b"k", value, None, 1, 1, ()) for at, value in enumerate(values)]
+def newest(*values: bytes | None) -> Iterable[object]:
+    return totals("hours")(0, [ConsumerRecord("hours", 0, at, 0, 1, b"k", value, None, 1, 1, ()) for at, value in enumerate(values)])
 
 
 def test_the_newest_of_a_key_is_taken() -> None:
-    assert list(totals(records(total_to_json(total(1)), total_to_json(total(2))))) == [total(2)]
+    assert list(newest(total_to_json(total(1)), total_to_json(total(2)))) == [total(2)]
 
 
 def test_what_is_no_total_does_not_hide_the_one_before_it() -> None:
-    assert list(totals(records(total_to_json(total(1)), b'{"device":7}', None))) == [total(1)]
-    assert list(totals(records(b"x"))) == []
+    assert list(newest(total_to_json(total(1)), b'{"device":7}', None)) == [total(1)]
+    assert list(newest(b"x")) == []
