@@ -1,4 +1,4 @@
-"""`python -m agents ROLE`: the only place that reads the environment and puts the parts together.
+"""`python -m agents ROLE`: puts the parts together, and is the only place of the roles that reads the environment (boto3 reads AWS's own).
 
 waterfall   readings → hours → days → months, exactly once
 sinks       the level topics and the live values into DynamoDB
@@ -15,13 +15,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agents import lag_command, topics_command, worker
+from dynamodb.errors import TableUnfit
+from settings.environ import SettingError
 from streams import faults
 from streams.cluster import ClusterError
 from streams.exits import Exit
-from streams.settings import SettingError, Settings
+from streams.settings import Settings
 
 EXAMPLE = """example:
   export WATTFALL_BROKERS=127.0.0.1:9092 WATTFALL_ZONE=Europe/Amsterdam
@@ -64,16 +66,12 @@ def waterfall(settings: Settings) -> None:
     run(app)
 
 
-def sinks(settings: Settings) -> None:
+def sinks(settings: Settings, environ: Mapping[str, str]) -> None:
     """Everything that goes into DynamoDB, in one process."""
     from agents.sinks import run_sinks
-    from dynamodb.errors import StoreError
-    from dynamodb.settings import SettingError as DynamoSettingError
+    from dynamodb.settings import Settings as DynamoSettings
 
-    try:
-        run_sinks(settings)
-    except (StoreError, DynamoSettingError) as error:
-        raise SettingError(str(error)) from None
+    run_sinks(settings, DynamoSettings.from_environ(environ))
 
 
 def logs() -> None:
@@ -82,28 +80,26 @@ def logs() -> None:
     logging.getLogger("wattfall").setLevel(logging.INFO)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs a role; returns an exit code, or never."""
     asked = parser().parse_args(arguments)
     logs()
     try:
-        settings = Settings.from_environ(os.environ)
-        faults.arm(os.environ.get("WATTFALL_FAULT", ""))
+        settings = Settings.from_environ(environ)
+        faults.arm(environ.get("WATTFALL_FAULT", ""))
         if asked.role == "topics":
             return topics_command.run(settings, asked.action)
         if asked.role == "lag":
             return lag_command.run(settings, asked.wait)
         if asked.role == "worker":
-            return worker.run()
+            return worker.run(environ)
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own
-        worker.end_with_parent(os.environ.get("WATTFALL_PARENT", ""))
-        {"waterfall": waterfall, "sinks": sinks}[asked.role](settings)
-    except (SettingError, ClusterError) as error:
-        print(f"wattfall: {error}", file=sys.stderr)
-        return Exit.CONFIGURATION
-    except ValueError as error:
-        if not str(error).startswith("WATTFALL_"):
-            raise
+        worker.end_with_parent(environ.get("WATTFALL_PARENT", ""))
+        if asked.role == "waterfall":
+            waterfall(settings)
+        else:
+            sinks(settings, environ)
+    except (SettingError, ClusterError, TableUnfit) as error:
         print(f"wattfall: {error}", file=sys.stderr)
         return Exit.CONFIGURATION
     except KeyboardInterrupt:
@@ -112,4 +108,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:], os.environ))

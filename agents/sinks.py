@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 from agents.ground import survey
 from agents.readings_to_live import add_readings_to_live, lives
@@ -19,9 +18,8 @@ from streams.app import App, run
 from streams.settings import Settings
 
 
-def run_sinks(settings: Settings) -> None:
-    """Checks topics and tables, then runs until it is asked to stop. Raises SettingError, ClusterError and StoreError before it starts."""
-    kept = DynamoSettings.from_environ(os.environ)
+def run_sinks(settings: Settings, kept: DynamoSettings) -> None:
+    """Checks topics and tables, then runs until it is asked to stop. Raises SettingError, ClusterError and TableUnfit before it starts."""
     ground = asyncio.run(survey(settings, sinks=True))
     check_tables(kept, ground.guard, settings.epoch)
     app = App(settings, role="sinks", partitions=ground.partitions)

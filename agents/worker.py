@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from types import FrameType
 from typing import Final
 
@@ -19,8 +20,8 @@ POLL_S: Final = 0.1
 PARENT_S: Final = 1.0
 
 
-def run() -> int:
-    """Returns 0 after SIGTERM or SIGINT, else the exit code of the child that ended first."""
+def run(environ: Mapping[str, str]) -> int:
+    """The children get this environment. Returns 0 after SIGTERM or SIGINT, else the exit code of the child that ended first."""
     told: list[int] = []
 
     def hear(number: int, frame: FrameType | None) -> None:
@@ -28,7 +29,7 @@ def run() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, hear)
-    children = {role: start(role) for role in ROLES}
+    children = {role: start(role, environ) for role in ROLES}
     try:
         while not told:
             for role, child in children.items():
@@ -42,10 +43,10 @@ def run() -> int:
         stop(list(children.values()))
 
 
-def start(role: str) -> subprocess.Popen[bytes]:
+def start(role: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A child of its own session: a terminal's Ctrl-C reaches only the parent, which forwards it once."""
-    environ = dict(os.environ) | {"WATTFALL_PARENT": str(os.getpid())}
-    return subprocess.Popen([sys.executable, "-m", "agents", role], env=environ, start_new_session=True)
+    own = {**environ, "WATTFALL_PARENT": str(os.getpid())}
+    return subprocess.Popen([sys.executable, "-m", "agents", role], env=own, start_new_session=True)
 
 
 def end_with_parent(number: str) -> None:

@@ -19,12 +19,13 @@ from dynamodb.client import asking_client
 from dynamodb.errors import StoreError
 from dynamodb.items import NoItem
 from dynamodb.reader import Reader
-from dynamodb.settings import SettingError, Settings
+from dynamodb.settings import Settings
 from dynamodb.span import NoSpan, periods, span
 from dynamodb.view import live_view, totals_view
 from metering.period import Calendar
 from metering.total import Grain
 from metering.wire import total_to_json
+from settings.environ import SettingError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from dynamodb.errors import ItemRejected, StoreBusy, StoreError, TableUnfit
-from dynamodb.settings import SettingError
+from settings.environ import SettingError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,6 +32,17 @@ TABLE_MISSING_S: Final = 30.0
 """A table that is missing, or not active yet, is asked for again after so long."""
 REFUSED: Final = "ConditionalCheckFailedException"
 _MISSING: Final = "ResourceNotFoundException"
+_NO_CREDENTIALS: Final = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError, SSOError)
+_NOT_ALLOWED: Final = frozenset(
+    {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
 _OF_THE_ITEM: Final = frozenset({"ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException"})
 
 
@@ -67,14 +88,21 @@ def writing_error(error: Exception, table: str) -> StoreError:
         return ItemRejected(_line(error))
     if isinstance(error, ClientError) and code_of(error) == _MISSING:
         return StoreBusy(f"table {table} does not exist or is not active; `python -m dynamodb create` makes it", TABLE_MISSING_S)
-    return StoreBusy(_line(error))
+    return StoreBusy(_forbidden(error) or _line(error))
 
 
 def asking_error(error: ClientError | BotoCoreError, table: str | None = None) -> StoreError:
     """The same for a person who asks: one line that says what would do."""
     if isinstance(error, ClientError) and code_of(error) == _MISSING:
         return TableUnfit(f"table {table} does not exist: `python -m dynamodb create` makes it, WATTFALL_TABLE_… names another")
-    return StoreBusy(f"DynamoDB: {_line(error)}")
+    return StoreBusy(_forbidden(error) or f"DynamoDB: {_line(error)}")
+
+
+def _forbidden(error: Exception) -> str | None:
+    """What to look at, if AWS does not know us or does not let us; that may pass, as when a role's policy is mended or a token renewed."""
+    if isinstance(error, _NO_CREDENTIALS) or isinstance(error, ClientError) and code_of(error) in _NOT_ALLOWED:
+        return f"AWS does not let us: {_line(error)}; look at the credentials (AWS_ACCESS_KEY_ID, a profile or a role) and their policy"
+    return None
 
 
 def _line(error: Exception) -> str:

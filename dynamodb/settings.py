@@ -1,27 +1,18 @@
-"""What can be set about DynamoDB: names, intervals, how long hours are kept. Where it is, and who we are there, is read by boto3 itself (AWS_…).
-
-ValueError
-└── SettingError     names the variable, its value and what would do
-"""
+"""What can be set about DynamoDB: names, intervals, how long hours are kept. Where it is, and who we are there, is read by boto3 itself (AWS_…)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
-from metering.period import Calendar
 from metering.total import Grain
+from settings.environ import Reader, seconds, whole, zone
 
-T = TypeVar("T")
 _TABLE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 MONTH_S: Final = 31 * 86_400
 """Of keeping: a month at its longest."""
-
-
-class SettingError(ValueError):
-    """A setting that cannot be used: one line for a person, naming the variable, its value and what would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +63,9 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Reads `WATTFALL_*`; what is absent or empty has its default. Raises SettingError."""
-        default = cls()
-
-        def read(variable: str, otherwise: T, parse: Callable[[str], T]) -> T:
-            text = environ.get(variable, "").strip()
-            try:
-                return parse(text) if text else otherwise
-            except ValueError as error:
-                raise SettingError(f"{variable}={text!r}: {error}") from None
-
+        default, read, interval = cls(), Reader(environ), seconds(0, 86_400)
         return cls(
-            zone=read("WATTFALL_ZONE", default.zone, _zone),
+            zone=read("WATTFALL_ZONE", default.zone, zone),
             tables=Tables(
                 live=read("WATTFALL_TABLE_LIVE", default.tables.live, _table),
                 hours=read("WATTFALL_TABLE_HOURS", default.tables.hours, _table),
@@ -90,42 +73,18 @@ class Settings:
                 months=read("WATTFALL_TABLE_MONTHS", default.tables.months, _table),
             ),
             flush=Flushes(
-                live=read("WATTFALL_FLUSH_LIVE_S", default.flush.live, _seconds),
-                hours=read("WATTFALL_FLUSH_HOURS_S", default.flush.hours, _seconds),
-                days=read("WATTFALL_FLUSH_DAYS_S", default.flush.days, _seconds),
-                months=read("WATTFALL_FLUSH_MONTHS_S", default.flush.months, _seconds),
+                live=read("WATTFALL_FLUSH_LIVE_S", default.flush.live, interval),
+                hours=read("WATTFALL_FLUSH_HOURS_S", default.flush.hours, interval),
+                days=read("WATTFALL_FLUSH_DAYS_S", default.flush.days, interval),
+                months=read("WATTFALL_FLUSH_MONTHS_S", default.flush.months, interval),
             ),
-            keep_hours_s=read("WATTFALL_KEEP_HOURS_MONTHS", default.keep_hours_s, lambda text: _whole(1, 1200)(text) * MONTH_S),
-            threads=read("WATTFALL_SINK_THREADS", default.threads, _whole(1, 256)),
-            capacity_keys=read("WATTFALL_SINK_KEYS", default.capacity_keys, _whole(1, 10_000_000)),
+            keep_hours_s=read("WATTFALL_KEEP_HOURS_MONTHS", default.keep_hours_s, lambda text: whole(1, 1200)(text) * MONTH_S),
+            threads=read("WATTFALL_SINK_THREADS", default.threads, whole(1, 256)),
+            capacity_keys=read("WATTFALL_SINK_KEYS", default.capacity_keys, whole(1, 10_000_000)),
         )
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(text: str) -> float:
-    wanted = "must be a number of seconds from 0 to 86400"
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(wanted) from None
-    if not 0 <= value <= 86_400:
-        raise ValueError(wanted)
-    return value
 
 
 def _table(text: str) -> str:
     if not _TABLE_NAME.fullmatch(text):
         raise ValueError("is no table name; wanted are 3 to 255 of A-Z a-z 0-9 _ . -")
     return text
-
-
-def _zone(text: str) -> str:
-    return Calendar(text).zone

@@ -23,7 +23,8 @@ from ingest.reading import BadLine, Options
 from ingest.report import Report
 from ingest.send import CLOSE_S, Sending, Unreachable, sending
 from ingest.source import Source
-from streams.settings import SettingError, Settings
+from settings.environ import SettingError
+from streams.settings import Settings
 from streams.topics import Topics
 
 
@@ -52,6 +53,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}")
     except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "dsmr_parser":
+            raise
         return _complain(f"dsmr needs the package dsmr-parser ({error})")
 
 

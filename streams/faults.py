@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from settings.environ import SettingError
+
 POINTS: Final = (
     "before_fold",
     "after_fold",
@@ -48,7 +50,7 @@ armed: Fault | None = None
 
 
 def arm(text: str) -> None:
-    """Arms what the variable asks for; an empty text disarms. Raises ValueError for what cannot be armed."""
+    """Arms what the variable asks for; an empty text disarms. Raises SettingError for what cannot be armed."""
     global armed
     armed = None
     if text:
@@ -56,7 +58,7 @@ def arm(text: str) -> None:
             armed = parse(text.split(":"))
         except (ValueError, IndexError):
             wanted = f"wanted is <point>[:n] or pause:<point>:<seconds>[:n] with a point of {', '.join(POINTS)}"
-            raise ValueError(f"WATTFALL_FAULT={text!r}: {wanted}") from None
+            raise SettingError(f"WATTFALL_FAULT={text!r}: {wanted}") from None
 
 
 def parse(parts: list[str]) -> Fault:

@@ -1,24 +1,13 @@
-"""What can be set from the environment, read once, checked once.
-
-ValueError
-└── SettingError     names the variable, its value and what would do; a role ends with exit code 2
-"""
+"""What can be set from the environment, read once, checked once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-from metering.period import Calendar
 from metering.rules import MS_PER_HOUR, Rules
-
-T = TypeVar("T")
-
-
-class SettingError(ValueError):
-    """A setting that cannot be used: one line for a person, naming the variable, its value and what would do."""
+from settings.environ import Reader, is_whole, one_of, seconds, thousandths, whole, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +74,6 @@ class Settings:
         )
 
 
-class Reader:
-    """Takes single variables out of an environment; whatever does not parse becomes a SettingError."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.environ = environ
-
-    def __call__(self, variable: str, default: T, parse: Callable[[str], T]) -> T:
-        """The variable's value, or the default where it is absent or empty."""
-        text = self.environ.get(variable, "").strip()
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise SettingError(f"{variable}={text!r}: {error}") from None
-
-
 def rules(read: Reader) -> Rules:
     """The settings that can change a total; part of the hash that guards an epoch."""
     default = Rules()
@@ -113,59 +85,6 @@ def rules(read: Reader) -> Rules:
         restate_ms=read("WATTFALL_RESTATE_HOURS", default.restate_ms, lambda text: whole(1, 24 * 365)(text) * MS_PER_HOUR),
         estimate_after_ms=read("WATTFALL_ESTIMATE_AFTER_S", default.estimate_after_ms, thousandths(1, 86_400 * 40)),
     )
-
-
-def whole(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A whole number not below `low` (nor above `high`)."""
-
-    def parse(text: str) -> int:
-        span = f"a whole number from {low}" + ("" if high is None else f" to {high}")
-        if not text.isdigit() or int(text) < low or (high is not None and int(text) > high):
-            raise ValueError(f"must be {span}")
-        return int(text)
-
-    return parse
-
-
-def seconds(low: float, high: float) -> Callable[[str], float]:
-    """A number of seconds between `low` and `high`."""
-
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not low <= value <= high:
-            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
-        return value
-
-    return parse
-
-
-def thousandths(low: float, high: float) -> Callable[[str], int]:
-    """A number between `low` and `high`, in thousandths (seconds → ms, W → mW, Wh → mWh)."""
-
-    def parse(text: str) -> int:
-        try:
-            value = float(text)
-        except ValueError:
-            value = low - 1
-        if not low <= value <= high:
-            raise ValueError(f"must be a number from {low:g} to {high:g}")
-        return round(value * 1000)
-
-    return parse
-
-
-def one_of(*names: str) -> Callable[[str], str]:
-    """One of a few words."""
-
-    def parse(text: str) -> str:
-        if text not in names:
-            raise ValueError(f"must be one of: {', '.join(names)}")
-        return text
-
-    return parse
 
 
 def name(text: str) -> str:
@@ -180,17 +99,8 @@ def brokers(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(",") if part.strip())
     for broker in found:
         host, _, port = broker.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        if not host or not is_whole(port) or not 0 < int(port) < 65_536:
             raise ValueError(f"{broker!r} is not host:port; wanted is host:port[,host:port …]")
     if not found:
         raise ValueError("wanted is host:port[,host:port …]")
     return found
-
-
-def zone(text: str) -> str:
-    """An IANA time zone."""
-    try:
-        Calendar(text)
-    except ValueError:
-        raise ValueError("is no time zone; wanted is an IANA name such as Europe/Amsterdam") from None
-    return text

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from metering.rules import Rules
-from streams.settings import Intervals, SettingError, Settings
+from settings.environ import SettingError
+from streams.settings import Intervals, Settings
 from streams.topics import Topics, specs
 
 
@@ -69,10 +70,13 @@ def test_every_variable_is_read() -> None:
     [
         ("WATTFALL_BROKERS", "localhost", "'localhost' is not host:port"),
         ("WATTFALL_BROKERS", "a:0", "'a:0' is not host:port"),
+        ("WATTFALL_BROKERS", "a:²", "'a:²' is not host:port"),
         ("WATTFALL_BROKERS", ",", "wanted is host:port"),
         ("WATTFALL_EPOCH", "0", "must be a whole number from 1"),
         ("WATTFALL_EPOCH", "-1", "must be a whole number from 1"),
         ("WATTFALL_PARTITIONS", "many", "must be a whole number from 1"),
+        ("WATTFALL_PARTITIONS", "²", "must be a whole number from 1"),
+        ("WATTFALL_RESTATE_HOURS", "8761", "must be a whole number from 1 to 8760"),
         ("WATTFALL_ZONE", "Europe/Atlantis", "is no time zone; wanted is an IANA name such as Europe/Amsterdam"),
         ("WATTFALL_ZONE", "../etc", "is no time zone"),
         ("WATTFALL_HOLD_S", "nan", "must be a number from 1 to 86400"),
