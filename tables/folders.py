@@ -7,14 +7,14 @@ a copy that is further than the changelog's end (see `opener`).
 from __future__ import annotations
 
 import fcntl
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
-from streams.settings import SettingError, Settings
-from tables.stores import MemoryStore, RocksStore, Store
+from settings.environ import SettingError
+from streams.settings import Settings
+from tables.stores import MemoryStore, RocksStore, Store, discard, is_taken
 
 
 def lock(folder: Path) -> IO[str]:
@@ -33,7 +33,10 @@ def lock(folder: Path) -> IO[str]:
 
 
 def opener(settings: Settings, table: str, topic_id: str, ends: Mapping[int, int], clock: Callable[[], float] = time.time) -> Callable[[int], Store]:
-    """Makes the stores of one table. `ends`: the changelog's ends as of the start of the process; a copy beyond is thrown away."""
+    """Makes the stores of one table. `ends`: the changelog's ends as of the start of the process; a copy beyond is thrown away.
+
+    So is a copy that cannot be opened, unless it cannot because another has it open.
+    """
 
     checked: set[int] = set()
 
@@ -43,15 +46,17 @@ def opener(settings: Settings, table: str, topic_id: str, ends: Mapping[int, int
         folder = settings.folder / f"{table}-{topic_id}" / str(partition)
         try:
             store = RocksStore(folder, clock)
-            if partition in checked or store.offset is None or store.offset < ends.get(partition, 0):
-                checked.add(partition)
-                return store
-            store.close()
         except Exception as error:
-            if "lock" in str(error).lower():
+            if is_taken(error):
                 raise
-        shutil.rmtree(folder, ignore_errors=True)
+            discard(folder, f"it cannot be opened ({error})")
+            store = RocksStore(folder, clock)
+        end = ends.get(partition, 0)
+        if partition not in checked and store.offset is not None and store.offset >= end:
+            store.close()
+            discard(folder, f"it is at {store.offset}, and the changelog ends at {end}")
+            store = RocksStore(folder, clock)
         checked.add(partition)
-        return RocksStore(folder, clock)
+        return store
 
     return open_store

@@ -6,6 +6,7 @@ the store's offset is not taken again, so recovery may hand over the same rows t
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,8 +19,13 @@ OFFSET_KEY: Final = b"\0\0offset"
 STAMP_KEY: Final = b"\0\0stamp"
 STALE_S: Final = 86_400.0
 """A folder that was not written for a day is not used again: the changelog's tombstones (kept for seven days) may be gone that it has not seen."""
+BROKEN: Final = "broken"
+"""The file in a folder that says that a row could not be read; the next start begins anew."""
+TAKEN: Final = ("IO error: While lock file: ", "IO error: lock hold by current process")
+"""How RocksDB's message (rocksdict 0.3.29) begins where another process, or this one, has the folder open. A damaged block's has "lock" in it too."""
 CACHE_BYTES: Final = 16 * 1024 * 1024
 BUFFER_BYTES: Final = 8 * 1024 * 1024
+log = logging.getLogger("wattfall.table")
 
 
 class Store(Protocol):
@@ -83,18 +89,30 @@ class RocksStore:
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self._folder, self._clock = folder, clock
+        if (folder / BROKEN).exists():
+            discard(folder, "a row of it could not be read")
         self._db = open_database(folder)
-        stamp = self._db.get(STAMP_KEY)
+        try:
+            stamp = self._db.get(STAMP_KEY)
+            kept = self._db.get(OFFSET_KEY)
+        except Exception:
+            self._db.close()  # or this process would hold the folder's lock for as long as the error is looked at
+            raise
         if stamp is not None and abs(clock() - float(stamp)) > STALE_S:
             self._db.close()
-            shutil.rmtree(folder)
-            self._db = open_database(folder)
-        kept = self._db.get(OFFSET_KEY)
+            discard(folder, f"its last write is {abs(clock() - float(stamp)) / 3600:.0f} hours from now")
+            self._db, kept = open_database(folder), None
         self._offset = None if kept is None else int(kept)
 
     def get(self, key: bytes) -> bytes | None:
-        """One row."""
-        return self._db.get(key)
+        """One row. If it cannot be read, the folder is not used again: without that, each start would fail at the same row."""
+        try:
+            return self._db.get(key)
+        except rocksdict.DbClosedError:
+            raise
+        except Exception:
+            (self._folder / BROKEN).touch()
+            raise
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """All rows, in the order of their keys."""
@@ -123,6 +141,18 @@ class RocksStore:
     def close(self) -> None:
         """Releases the folder's lock."""
         self._db.close()
+
+
+def is_taken(error: Exception) -> bool:
+    """A folder could not be opened only because it is open already, here or in another process."""
+    return str(error).startswith(TAKEN)
+
+
+def discard(folder: Path, why: str) -> None:
+    """Deletes a copy that is no good, if it is there; all of it is in the changelog."""
+    log.warning("deleting the local copy %s: %s; it is made again from the changelog", folder, why)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def open_database(folder: Path) -> rocksdict.Rdict:

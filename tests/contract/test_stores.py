@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from streams.settings import SettingError, Settings
+from settings.environ import SettingError
+from streams.settings import Settings
 from tables.folders import lock, opener
 from tables.stores import MemoryStore, RocksStore, Store
+from tests.stack import ROOT
 
 NOON = 1_790_000_000.0
 DAY = 86_400.0
@@ -69,20 +74,21 @@ def test_a_closed_folder_keeps_its_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("later", [DAY + 1, -DAY - 1, 400 * DAY])
-def test_a_folder_that_was_long_unused_is_begun_anew(tmp_path: Path, later: float) -> None:
+def test_a_folder_that_was_long_unused_is_begun_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture, later: float) -> None:
     first = RocksStore(tmp_path / "db", lambda: NOON)
     first.apply([(b"a", b"1")], 9)
     first.close()
     second = RocksStore(tmp_path / "db", lambda: NOON + later)
     assert (second.get(b"a"), second.offset) == (None, None)
     second.close()
+    assert "its last write is " in caplog.text
 
 
 def rocks(tmp_path: Path, topic_id: str, ends: dict[int, int]) -> Callable[[int], Store]:
     return opener(Settings(state_dir=tmp_path), "hours", topic_id, ends, lambda: NOON)
 
 
-def test_a_copy_beyond_the_changelogs_end_is_thrown_away(tmp_path: Path) -> None:
+def test_a_copy_beyond_the_changelogs_end_is_thrown_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = rocks(tmp_path, "id", {0: 100})(0)
     first.apply([(b"a", b"1")], 99)
     first.close()
@@ -92,6 +98,7 @@ def test_a_copy_beyond_the_changelogs_end_is_thrown_away(tmp_path: Path) -> None
     gone = rocks(tmp_path, "id", {0: 99})(0)
     assert gone.offset is None
     gone.close()
+    assert "is at 99, and the changelog ends at 99" in caplog.text
 
 
 def test_a_store_that_this_process_wrote_may_be_beyond_the_end_it_began_with(tmp_path: Path) -> None:
@@ -111,6 +118,100 @@ def test_a_changelog_that_was_made_anew_has_a_folder_of_its_own(tmp_path: Path) 
     second = rocks(tmp_path, "new", {0: 100})(0)
     assert second.offset is None
     second.close()
+
+
+def key(number: int) -> bytes:
+    return b"key %05d" % number
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The folder of a closed copy with 5,000 rows in a file of their own."""
+    made = rocks(tmp_path, "id", {0: 100})(0)
+    made.apply([(key(number), b"%d" % number * 40) for number in range(5_000)], 99)
+    made._db.flush()  # type: ignore[attr-defined]
+    made.close()
+    return tmp_path / "wattfall-e1" / "hours-id" / "0"
+
+
+def turn_over(folder: Path, files: str, begin: float, end: float) -> None:
+    """Every bit of a part of the files; the bounds are shares of a file's length."""
+    for path in folder.glob(files):
+        content = path.read_bytes()
+        first, last = int(begin * len(content)), int(end * len(content))
+        path.write_bytes(content[:first] + bytes(byte ^ 0xFF for byte in content[first:last]) + content[last:])
+
+
+@pytest.mark.parametrize(
+    ("files", "begin", "end", "said"),
+    [
+        ("*.sst", 0, 0.01, "block checksum mismatch"),
+        ("*.sst", 0.5, 1, "Bad table magic number"),
+        ("MANIFEST-*", 0.1, 0.2, "checksum mismatch"),
+        ("CURRENT", 0, 1, "CURRENT"),
+    ],
+)
+def test_a_copy_that_cannot_be_opened_is_thrown_away_and_why_is_said(
+    tmp_path: Path, copy: Path, caplog: pytest.LogCaptureFixture, files: str, begin: float, end: float, said: str
+) -> None:
+    turn_over(copy, files, begin, end)
+    store = rocks(tmp_path, "id", {0: 100})(0)
+    assert (store.offset, store.get(key(1))) == (None, None)
+    store.apply([(b"a", b"1")], 99)
+    store.close()
+    (record,) = [record for record in caplog.records if record.name == "wattfall.table"]
+    assert record.levelno == logging.WARNING
+    assert str(copy) in record.getMessage() and said in record.getMessage()
+
+
+def test_a_copy_of_which_a_row_could_not_be_read_is_thrown_away_at_the_next_start(
+    tmp_path: Path, copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn_over(copy, "*.sst", 0.5, 0.55)
+    first = rocks(tmp_path, "id", {0: 100})(0)
+    assert first.offset == 99
+    with pytest.raises(Exception, match="Corruption"):
+        for number in range(5_000):
+            first.get(key(number))
+    first.close()
+    second = rocks(tmp_path, "id", {0: 100})(0)
+    assert second.offset is None
+    second.close()
+    assert "could not be read" in caplog.text
+
+
+def test_a_closed_copy_is_not_taken_for_a_broken_one(tmp_path: Path, copy: Path) -> None:
+    first = rocks(tmp_path, "id", {0: 100})(0)
+    first.close()
+    with pytest.raises(Exception, match="closed"):
+        first.get(key(1))
+    second = rocks(tmp_path, "id", {0: 100})(0)
+    assert second.offset == 99
+    second.close()
+
+
+def test_a_copy_that_another_holds_is_left_as_it_is(tmp_path: Path, copy: Path) -> None:
+    held = rocks(tmp_path, "id", {0: 100})(0)
+    with pytest.raises(Exception, match="lock"):
+        rocks(tmp_path, "id", {0: 100})(0)
+    assert held.get(key(1))
+    held.close()
+    kept = rocks(tmp_path, "id", {0: 100})(0)
+    assert kept.offset == 99
+    kept.close()
+
+
+def test_a_copy_that_another_process_holds_is_left_as_it_is(tmp_path: Path, copy: Path) -> None:
+    script = "import sys; from pathlib import Path; from tables.stores import open_database; db = open_database(Path(sys.argv[1])); print(); input()"
+    with subprocess.Popen([sys.executable, "-c", script, str(copy)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(Exception, match="lock"):
+            rocks(tmp_path, "id", {0: 100})(0)
+        other.communicate(b"\n")
+    kept = rocks(tmp_path, "id", {0: 100})(0)
+    assert kept.offset == 99
+    kept.close()
 
 
 def test_one_worker_a_folder(tmp_path: Path) -> None:
