@@ -9,7 +9,7 @@ help: ## what can be done here
 
 env: .venv/.stamp ## the Python environment .venv, exactly as requirements.lock says (Python 3.11 or newer; PYTHON=python3.12 names another)
 
-demo: env ## the whole of Wattfall on this machine, with invented households, until Ctrl-C (ONCE=1: one round, then stop)
+demo: env ## the whole of Wattfall on this machine, with real and invented readings, until Ctrl-C (ONCE=1: one round, then stop)
 	@$(BIN)/python -m demo $(if $(ONCE),--once)
 
 test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)

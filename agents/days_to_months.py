@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from agents.fold_parts import PartsFold
-from agents.wiring import Ground, add_hop
+from agents.ground import Ground
+from agents.wiring import add_hop
 from metering.period import Calendar
 from metering.total import Grain
 from streams.app import App

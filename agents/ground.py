@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import count
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from agents.wiring import Ground
 from streams.cluster import Cluster, ClusterError, NoBroker, admin, describe, missing
+from streams.guard import Guard
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -20,6 +22,33 @@ PAUSE_S: Final = 2.0
 SAID_EVERY: Final = 15
 """Attempts: a line every half minute."""
 log = logging.getLogger("wattfall.ground")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every hop of a worker stands on: read from the cluster before the worker starts. `ends`: the changelogs' ends, by topic and partition."""
+
+    settings: Settings
+    topics: Topics
+    cluster: Cluster
+    ends: Mapping[str, Mapping[int, int]]
+
+    @property
+    def partitions(self) -> int:
+        """Equal for all topics."""
+        return self.cluster.topics[self.topics.readings].partitions
+
+    @property
+    def guard(self) -> Guard:
+        """The log that is read here and the rules: what must not change within an epoch."""
+        return Guard.of(
+            rules=self.settings.rules,
+            epoch=self.settings.epoch,
+            cluster=self.cluster.ident,
+            topics={name: self.cluster.topics[name].ident for name in (self.topics.readings, self.topics.hours, self.topics.days)},
+            partitions=self.partitions,
+            tz=version("tzdata"),
+        )
 
 
 async def survey(settings: Settings, *, sinks: bool = False) -> Ground:

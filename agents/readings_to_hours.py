@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from agents.fold_hours import HoursFold
-from agents.wiring import Ground, add_hop
+from agents.ground import Ground
+from agents.wiring import add_hop
 from streams.app import App
 from streams.fold import Fold, Load
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,21 +24,30 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PAUSE_S: Final = 2.0
+SAID_EVERY: Final = 15
+"""Attempts: a line every half minute."""
 log = logging.getLogger("wattfall.sink")
 
 
-def check_tables(settings: Settings, guard: Guard, epoch: int) -> None:
+def check_tables(
+    settings: Settings,
+    guard: Guard,
+    epoch: int,
+    ask: Callable[[], DynamoDBClient] = asking_client,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
     """Returns when the tables are there and are ours; waits while DynamoDB does not answer. Raises TableUnfit; ends the process on other rules."""
-    while True:
+    for attempt in count():
         try:
-            client = asking_client()
+            client = ask()  # a new one each time: one that found no credentials never looks again
             check(client, settings.tables)
             kept = keep(client, settings.tables.hours, guard, epoch)
             break
         except (ClientError, BotoCoreError, StoreBusy) as error:
             meant = error if isinstance(error, StoreBusy) else asking_error(error)
-            log.warning("sinks: waiting for DynamoDB: %s", meant)
-            time.sleep(PAUSE_S)
+            if attempt % SAID_EVERY == 0:
+                log.warning("sinks: waiting for DynamoDB: %s", meant)
+            sleep(PAUSE_S)
     differences = guard.differences(kept)
     if differences:
         leave(Exit.RULES_CHANGED, f"the tables hold epoch {epoch} of something else: {'; '.join(differences)}. Use a new epoch")

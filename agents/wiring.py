@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
-from metering.rules import Rules
+from agents.ground import Ground
 from streams.app import App
 from streams.checkpoint import Destinations
-from streams.cluster import Cluster
 from streams.fold import FoldFactory
-from streams.guard import Guard
 from streams.hop import Hop
 from streams.lane import LaneSettings
-from streams.settings import Settings
-from streams.topics import Topics
 from tables.folders import opener
 from tables.windowed import WindowedTable
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What every hop of a worker stands on: read from the cluster before the worker starts. `ends`: the changelogs' ends, by topic and partition."""
-
-    settings: Settings
-    topics: Topics
-    cluster: Cluster
-    ends: Mapping[str, Mapping[int, int]]
-
-    @property
-    def partitions(self) -> int:
-        """Equal for all topics."""
-        return self.cluster.topics[self.topics.readings].partitions
-
-    @property
-    def guard(self) -> Guard:
-        """The log that is read here, and the rules."""
-        return guard(self.settings.rules, self.settings.epoch, self.cluster, self.topics)
-
-
-def guard(rules: Rules, epoch: int, cluster: Cluster, topics: Topics) -> Guard:
-    """What must not change within an epoch."""
-    sources = {name: cluster.topics[name].ident for name in (topics.readings, topics.hours, topics.days)}
-    partitions = cluster.topics[topics.readings].partitions
-    return Guard.of(rules=rules, epoch=epoch, cluster=cluster.ident, topics=sources, partitions=partitions, tz=version("tzdata"))
 
 
 def add_hop(app: App, ground: Ground, *, name: str, source: str, table: str, totals: str, interval_s: float, folds: FoldFactory) -> Any:

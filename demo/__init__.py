@@ -1,1 +1,1 @@
-"""The whole of Wattfall on one machine, with real and invented households: `python -m demo`, or `make demo`."""
+"""The whole of Wattfall on one machine, with real and invented readings: `python -m demo`, or `make demo`."""

@@ -18,6 +18,7 @@ from typing import Final
 
 from docs import variables
 from metering.errors import Reason
+from streams.exits import Exit
 
 DOCS: Final = Path(__file__).resolve().parent
 _LIST: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
@@ -29,10 +30,11 @@ def reasons() -> str:
 
 
 def exits() -> str:
-    """How a role ends and what to do about it, from the comments in streams/exits.py."""
+    """How a role ends, whether a restart helps, and what else to do, from the comments in streams/exits.py."""
     source = (DOCS.parent / "streams" / "exits.py").read_text(encoding="utf-8")
     found = re.findall(r"^    ([A-Z_]+) = (\d+)  # (.+)$", source, re.MULTILINE)
-    return "".join(["| code | name | what to do |\n|---|---|---|\n", *(f"| {code} | {name.lower()} | {remedy} |\n" for name, code, remedy in found)])
+    rows = [f"| {code} | {name.lower()} | {variables.restart(Exit[name], remedy)} | {remedy} |\n" for name, code, remedy in found]
+    return "".join(["| code | name | restart? | what to do |\n|---|---|---|---|\n", *rows])
 
 
 def files() -> str:
@@ -48,7 +50,7 @@ def files() -> str:
     return "\n".join(lines)
 
 
-FOLDERS: Final = ("metering", "streams", "tables", "agents", "dynamodb", "ingest", "local", "demo")
+FOLDERS: Final = ("metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "local", "demo", "bench")
 LISTS: Final[Mapping[str, Callable[[], str]]] = {"reasons": reasons, "settings": variables.table, "exits": exits, "files": files}
 
 

@@ -1,6 +1,7 @@
-"""The environment variables that code reads, as a table: their names and what they may be are asked of the code itself.
+"""What the documentation says of settings and exit codes, and the code cannot.
 
-Only what a variable is for, and its default as one would type it, are said here; that a default is the code's own is checked on the way.
+The environment variables that code reads, as a table: their names and what they may be are asked of the code itself. Only what a variable is
+for, and its default as one would type it, are said here; that a default is the code's own is checked on the way.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from dynamodb.settings import Settings as DynamoSettings
+from streams.exits import Exit
 from streams.settings import Settings as StreamSettings
 
 UNUSABLE: Final = "\x00"
@@ -17,7 +19,7 @@ READERS: Final[tuple[Callable[[Mapping[str, str]], object], ...]] = (StreamSetti
 ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_BROKERS": ("127.0.0.1:9092", "where Kafka is"),
     "WATTFALL_APP": ("wattfall", "begins the names of groups, transactional ids and changelogs"),
-    "WATTFALL_EPOCH": ("1", "the generation of the rules; other rules need the next one"),
+    "WATTFALL_EPOCH": ("1", "the generation of rules and log; where either changes, the next one is needed"),
     "WATTFALL_TOPIC_PREFIX": ("", "begins the names of all topics"),
     "WATTFALL_PARTITIONS": ("12", "of every topic, when it is made; they cannot change later"),
     "WATTFALL_REPLICATION": ("1", "copies of every topic, when it is made; 3 in production"),
@@ -48,6 +50,19 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_SINK_THREADS": ("16", "writes to DynamoDB at the same time, at most"),
     "WATTFALL_SINK_KEYS": ("50000", "totals of a level that may wait for DynamoDB before the sink stops fetching"),
 }
+
+NO_WORKERS: Final = frozenset({Exit.STOPPED, Exit.FAILED})
+"""Of a command that is done: there is nothing to restart."""
+NO_USE: Final = frozenset({Exit.CONFIGURATION, Exit.RULES_CHANGED, Exit.LOST_RANGE, Exit.SINK_RETIRED, Exit.LOGS_MIXED})
+"""A restart ends in the same way until a person has done something."""
+
+
+def restart(code: Exit, remedy: str) -> str:
+    """Whether to start a worker again that ended so. Raises ValueError where `remedy`, the code's own comment, says something else."""
+    helps = code not in NO_WORKERS | NO_USE
+    if ("restart" in remedy) is not helps:
+        raise ValueError(f"exit code {int(code)}: {remedy!r} and docs/variables.py do not agree")
+    return "yes" if helps else "–" if code in NO_WORKERS else "no"
 
 
 class Asked(dict[str, str]):

@@ -151,16 +151,6 @@ def live_from_item(item: Item) -> Live:
         raise NoItem(f"no live reading: {error!r}") from error
 
 
-def item_size(item: Item) -> int:
-    """What DynamoDB counts for an item, in bytes: names and strings in UTF-8, two digits a byte in numbers and one more."""
-    size = 0
-    for name, value in item.items():
-        text = str(next(iter(value.values())))
-        digits = len(text.lstrip("-").strip("0"))
-        size += len(name.encode()) + (len(text.encode()) if "S" in value else (digits + 1) // 2 + 1 + text.startswith("-"))
-    return size
-
-
 def _plain(item: Item) -> dict[str, Any]:
     """Numbers as int, strings as str; other types are none of ours."""
     return {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}

@@ -1,8 +1,9 @@
-"""What people are told while DynamoDB takes nothing: once when it begins, every half minute, and once when it is over."""
+"""What people are told: while DynamoDB takes nothing, once when it begins, every half minute, and once when it is over; and of what is not kept."""
 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Final
 
 from dynamodb.errors import StoreBusy
@@ -11,6 +12,8 @@ log: Final = logging.getLogger("wattfall.dynamodb")
 EVERY_S: Final = 30.0
 OVER_S: Final = 3.0
 """So long nothing must be refused before it is called over: longer than the longest pause."""
+EXPIRED_EVERY_S: Final = 60.0
+sink_log: Final = logging.getLogger("wattfall.sink")
 
 
 class Trouble:
@@ -35,3 +38,20 @@ class Trouble:
             log.info("DynamoDB takes totals again; refusals began %.1f s ago", now - self._since)
             self._since = None
             self._said = float("-inf")
+
+
+class Expiry:
+    """Hours that came when they were no longer to be kept, as a replay's may; time as above."""
+
+    def __init__(self) -> None:
+        self._untold = 0
+        self._said = float("-inf")
+
+    def met(self, now: float, device: str, end_s: int) -> None:
+        """An hour of this device, which ended at `end_s` (epoch s), is not written."""
+        self._untold += 1
+        if now - self._said >= EXPIRED_EVERY_S:
+            ended = datetime.fromtimestamp(end_s, UTC).strftime("%Y-%m-%dT%H:%MZ")
+            text = "hours that are older than WATTFALL_KEEP_HOURS_MONTHS keeps are not written: %d, the last of device %s until %s"
+            sink_log.warning(text, self._untold, device, ended)
+            self._said, self._untold = now, 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from dynamodb.errors import ItemRejected, StoreBusy
 from dynamodb.pace import Pace
 from dynamodb.pending import Pending, Slot
-from dynamodb.trouble import Trouble
+from dynamodb.trouble import Expiry, Trouble
 from dynamodb.writes import Outcome, Store, value_of, write_of
 from metering.live import Live
 from metering.total import Grain, Total
@@ -39,7 +39,7 @@ class Writer:
     """Values of one level, on their way into a store.
 
     `capacity_keys`: so many items wait at most; `concurrency`: so many writes in flight at most; `flush_s`: seconds between two writes of an
-    item. `clock` is monotonic, `now` the time of day in epoch s; an hour that ended `keep_hours_s` ago is counted, not written.
+    item. `clock` is monotonic, `now` the time of day in epoch s; an hour that ended `keep_hours_s` ago is counted and told, not written.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Writer:
         self._idle.set()
         self._draining = False
         self._failure: BaseException | None = None
-        self._trouble = Trouble()
+        self._trouble, self._expiry = Trouble(), Expiry()
 
     def __len__(self) -> int:
         """Items that are not stored yet."""
@@ -82,8 +82,9 @@ class Writer:
         """
         lane = self._pending.lane(partition)
         for value in values:
-            if self._expired(value):
+            if isinstance(value, Total) and self._expired(value):
                 self.counts.expired += 1
+                self._expiry.met(self._clock(), value.device, value.end)
                 continue
             write = write_of(value, partition)
             while not self._pending.put(lane, write):
@@ -171,8 +172,8 @@ class Writer:
         self._pace.busy(asked, self._clock(), self._jitter(), busy.retry_after)
         self._trouble.met(self._clock(), busy, len(self._pending))
 
-    def _expired(self, value: Total | Live) -> bool:
-        return isinstance(value, Total) and value.grain is Grain.HOUR and value.end + self._keep_hours_s <= self._now()
+    def _expired(self, total: Total) -> bool:
+        return total.grain is Grain.HOUR and total.end + self._keep_hours_s <= self._now()
 
     def _note(self) -> None:
         """Sets the events to what is true."""

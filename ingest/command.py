@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from textwrap import indent
 from typing import Final
 
 from ingest.formats import FORMATS
-from ingest.messages import MOST_READINGS
+from metering.reading import MAX_READINGS
 
 DESCRIPTION: Final = "Sends readings from files to the readings topic, each under its device as the key."
 EPILOG: Final = """\
 formats (told by the file's name, else by its first line; any of them may be gzipped):
-  jsonl  one JSON object a line, as the topic takes it; sent byte for byte
-  csv    the first line names the columns, which are the reading's fields: device,at,power_w,import_wh,export_wh,for_s,energy_wh;
-         at is RFC 3339 with an offset, or a number since 1970: in seconds if below 10^11, else in milliseconds (--at-unit decides it)
-  dsmr   raw P1 telegrams, one after the other (needs the package dsmr-parser); the device is the meter's equipment identifier
+{formats}
 
 examples:
   python -m ingest house.csv.gz                      all of it, as fast as it goes
@@ -32,10 +30,19 @@ Exit codes: 0 all sent, 1 something failed, 2 nothing could be done or the sendi
 """
 
 
+def formats() -> str:
+    """Each format and what it says of itself, below each other."""
+    width = max(map(len, FORMATS))
+    return "\n".join(f"  {key:<{width}}  {indent(known.about, ' ' * (width + 4)).lstrip()}" for key, known in FORMATS.items())
+
+
 def parser() -> argparse.ArgumentParser:
     """What can be said on the command line."""
     made = argparse.ArgumentParser(
-        prog="python -m ingest", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m ingest",
+        description=DESCRIPTION,
+        epilog=EPILOG.format(formats=formats()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
     add("files", nargs="+", metavar="FILE", help="what to read; - is standard input")
@@ -43,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add("--device", metavar="ID", help="whose readings they are where the file does not say; for dsmr, instead of the meter's identifier")
     add("--at-unit", choices=("s", "ms"), help="csv: the unit of a numeric at (default: by its size)")
     add("--no-checksum", action="store_true", help="dsmr: take telegrams with a wrong checksum too")
-    add("--batch", type=_number(int, 1, MOST_READINGS), default=1, metavar="N", help="up to N readings of a device in one message (default: 1)")
+    add("--batch", type=_number(int, 1, MAX_READINGS), default=1, metavar="N", help="up to N readings of a device in one message (default: 1)")
     add("--speed", type=_number(float, 1e-3, 1e9), metavar="X", help="X seconds of the readings' own time in a second (default: no waiting)")
     add("--dry-run", action="store_true", help="print the messages as JSON lines and send nothing")
     return made

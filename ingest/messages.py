@@ -10,7 +10,6 @@ import orjson
 from ingest.reading import FIELDS, BadLine, Reading
 from streams.topics import MESSAGE_BYTES
 
-MOST_READINGS: Final = 10_000
 MOST_BYTES: Final = MESSAGE_BYTES - 1024
 """What the topic takes, less what Kafka adds to a record."""
 

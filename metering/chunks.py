@@ -20,12 +20,12 @@ def split(key: bytes, row: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def joined(key: bytes, load: Load) -> bytes | None:
-    """The inverse of `split`."""
+    """The inverse of `split`. Raises ValueError if a piece is missing: without it the row would be another one."""
     row = load(key)
     if row is None or row[:1] != _MANY:
         return row
-    pieces = [load(key + _number(i)) for i in range(int.from_bytes(row[1:], "big"))]
-    return b"".join(piece for piece in pieces if piece is not None)
+    count = int.from_bytes(row[1:], "big")
+    return b"".join(_piece(key, i, count, load) for i in range(count))
 
 
 def keys(key: bytes, load: Load) -> list[bytes]:
@@ -34,6 +34,13 @@ def keys(key: bytes, load: Load) -> list[bytes]:
     while load(piece := key + _number(len(found) - 1)) is not None:
         found.append(piece)
     return found
+
+
+def _piece(key: bytes, i: int, count: int, load: Load) -> bytes:
+    piece = load(key + _number(i))
+    if piece is None:
+        raise ValueError(f"row {key!r}: piece {i} of {count} is missing")
+    return piece
 
 
 def _number(i: int) -> bytes:

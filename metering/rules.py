@@ -1,6 +1,8 @@
-"""The settings that decide what a number is: two workers with equal `Rules` give equal totals.
+"""The settings that decide what a number is: two workers with equal `Rules` and the same `LOGIC` give equal totals.
 
-Everything that can change a total is a field here, and so goes into the hash that guards an epoch.
+Whatever somebody may set and can change a total is a field of `Rules`. The rest of what can is code: constants here and where they are used
+(metering/register.py, agents/fold_parts.py), and the steps themselves; `LOGIC` stands for all of it. Both go into what guards an epoch
+(streams/guard.py).
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+LOGIC: Final = 1
+"""Counts up whenever the same readings may lead to another total than before, by a repaired bug or by another constant."""
 MS_PER_HOUR: Final = 3_600_000
 SILENCE_MS: Final = 40 * 24 * MS_PER_HOUR
 """Two register points further apart than this (40 days) have no line between them."""

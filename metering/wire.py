@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from types import NoneType
+from typing import Any, Final, get_args, get_type_hints
 
 import orjson
 
@@ -19,10 +20,11 @@ YEAR_9999_MS: Final = 253_370_764_800_000
 _DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _GRAINS: Final = {str(grain): grain for grain in Grain}
 _METHODS: Final = {None: None} | {str(method): method for method in Method}
-_PERIOD: Final = ("start", "end")
-_INSTANTS: Final = ("power_max_at", "first_at", "last_at")
-_OPTIONAL: Final = ("power_min_mw", "power_max_mw", *_INSTANTS)
-_NUMBERS: Final = tuple(name for name in Total._fields if name not in ("device", "grain", "method", *_PERIOD, *_OPTIONAL))
+_KINDS: Final = {name: frozenset(get_args(kind) or (kind,)) for name, kind in get_type_hints(Total).items()}
+"""What `Total` says that a field may be: another field there needs nothing here."""
+_NUMBERS: Final = tuple(name for name, kinds in _KINDS.items() if kinds == {int})
+_OPTIONAL: Final = tuple(name for name, kinds in _KINDS.items() if kinds == {int, NoneType})
+_INSTANTS: Final = tuple(name for name in _OPTIONAL if name.endswith("_at"))
 
 
 def total_key(device: str, start: int) -> bytes:
@@ -55,12 +57,11 @@ def _check(fields: dict[str, Any]) -> None:
         raise ValueError("device")
     numbers = [fields[name] for name in _NUMBERS]
     numbers += [fields[name] for name in _OPTIONAL if fields[name] is not None]
-    start, end = fields["start"], fields["end"]
-    if {*map(type, numbers), type(start), type(end)} != {int}:
+    if {*map(type, numbers)} != {int}:
         raise TypeError("a number that is none")
     if not (min(numbers) >= -LARGEST and max(numbers) <= LARGEST):
         raise ValueError("a number beyond 2⁵⁶")
-    if not YEAR_2000_MS <= start * 1000 < end * 1000 <= YEAR_9999_MS:
+    if not YEAR_2000_MS <= fields["start"] * 1000 < fields["end"] * 1000 <= YEAR_9999_MS:
         raise ValueError("start, end")
     for name in _INSTANTS:
         if fields[name] is not None and not 0 <= fields[name] <= YEAR_9999_MS:

@@ -13,7 +13,8 @@ from typing import Final
 
 import orjson
 
-from metering.rules import Rules
+from metering.rules import LOGIC, Rules
+from metering.total import Total
 
 DECODER: Final = 1
 """Counts up whenever the decoder begins to accept, reject or understand a message differently."""
@@ -22,14 +23,15 @@ GUARD_KEY: Final = b"\0guard"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The log and the rules, as flat names and values."""
+    """The log and the rules, as flat names and values. The fields of a total are among them: one that was kept without a field cannot be read."""
 
     facts: Mapping[str, str]
 
     @classmethod
     def of(cls, *, rules: Rules, epoch: int, cluster: str, topics: Mapping[str, str], partitions: int, tz: str) -> Guard:
         """`topics`: the sources' names and ids; `tz`: the version of the time zone rules."""
-        facts = {"epoch": str(epoch), "cluster": cluster, "partitions": str(partitions), "tz data": tz, "decoder": str(DECODER)}
+        facts = {"epoch": str(epoch), "cluster": cluster, "partitions": str(partitions), "tz data": tz, "decoder": str(DECODER), "logic": str(LOGIC)}
+        facts |= {f"field {name}": "there" for name in Total._fields}
         facts |= {f"topic {name}": ident for name, ident in topics.items()}
         facts |= {f"rule {name}": str(value) for name, value in asdict(rules).items()}
         return cls(facts)

@@ -34,7 +34,7 @@ class LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
         self._buffer: Any = LenientText(self._buffer)
 
 
-class Batch:
+class ForgivingBatch:
     """A record batch as aiokafka reads it, until it cannot. Then all of it comes again: the fetcher passes over what it had."""
 
     def __init__(self, batch: Any, raw: memoryview) -> None:
@@ -57,4 +57,4 @@ class Records(_MemoryRecordsPy):  # type: ignore[misc]
         """The next one, None after the last."""
         raw = self._next_slice
         batch = super().next_batch()
-        return Batch(batch, raw) if isinstance(batch, DefaultRecordBatch) and not batch.is_control_batch else batch
+        return ForgivingBatch(batch, raw) if isinstance(batch, DefaultRecordBatch) and not batch.is_control_batch else batch

@@ -41,7 +41,6 @@ class Hop:
         self.shared, self.brokers, self.scope, self.step_back, self.go_on = shared, brokers, scope, step_back, go_on
         self.topic = shared.to.source
         self.lanes: dict[int, Lane] = {}
-        self.trips = 0
 
     async def open(self, partitions: Collection[int]) -> None:
         """The fence: all partitions at once, all or the process ends."""
@@ -127,7 +126,6 @@ class Hop:
 
     def trip(self, lane: Lane, batch: Batch) -> None:
         """A batch from elsewhere: a bug, or a range that retention removed meanwhile. Seeks back once; the start rule tells which."""
-        self.trips += 1
         lane.trips += 1
         text = f"{lane.name}: expected a batch from {lane.position}, got [{batch.begin}, {batch.end})"
         if lane.trips > 1:

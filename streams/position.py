@@ -1,4 +1,4 @@
-"""The live record of a partition: how far its state has come, and what became of every reading on the way.
+"""The position record of a partition: how far its state has come, and what became of every reading on the way.
 
 It is the last row of every checkpoint, under a key that no device can have, and all that the next owner trusts.
 """

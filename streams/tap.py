@@ -103,10 +103,14 @@ class Tap:
             self.expected[batch.partition] = batch.end
 
     async def run(self) -> None:
-        """Commits every second."""
-        while True:
-            await asyncio.sleep(COMMIT_S)
-            await self.commit_safe()
+        """Commits every second. Ends the process if anything but a commit goes wrong: it would take batches on and never commit again."""
+        try:
+            while True:
+                await asyncio.sleep(COMMIT_S)
+                await self.commit_safe()
+        except Exception as error:
+            log.exception("%s", self.topic)
+            self.leave(Exit.AGENT_FAILED, f"{self.topic}: finding what may be committed failed: {error!r}")
 
     async def commit_safe(self) -> None:
         """Commits what is stored and not yet committed."""

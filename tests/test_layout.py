@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from docs.generate import FOLDERS
+
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = {"metering", "streams", "tables", "agents", "dynamodb", "dashboard", "ingest", "local", "bench", "demo", "tests"}
-FOLDERS = PACKAGES | {"docker", "docs"}
+PACKAGES = {"metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "local", "bench", "demo", "tests"}
 AGENTS = {"readings_to_hours", "hours_to_days", "days_to_months", "readings_to_live", "totals_to_dynamodb"}
 MADE = {"build", "__pycache__"}
 LONGEST_FUNCTION = 60
@@ -39,15 +40,25 @@ def tool(name: str) -> Any:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][name]
 
 
+def folders() -> set[str]:
+    """The top level's, but for what is made on the way; one that is empty, or holds only what Python compiled, is none of the tree."""
+    found = {path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name not in MADE}
+    return {path.name for path in found if any(file.is_file() and "__pycache__" not in file.parts for file in path.rglob("*"))}
+
+
 def told(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
 class TestWhereThingsAre:
     def test_the_top_level_is_what_the_readme_shows(self) -> None:
-        folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} - MADE
-        assert folders <= FOLDERS
-        assert folders >= {"streams", "agents", "tables", "docker", "tests"}
+        table = re.findall(r"^\| (`.*?`) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+        shown = {name for row in table for name in re.findall(r"`(\w+)/`", row)}
+        assert folders() == shown
+        assert shown == PACKAGES | {"docker", "docs"}
+
+    def test_the_file_map_has_every_folder_with_modules_that_run(self) -> None:
+        assert set(FOLDERS) == PACKAGES - {"tests"}
 
     def test_docker_is_no_package_or_it_would_shadow_the_docker_sdk(self) -> None:
         assert not list((ROOT / "docker").rglob("__init__.py"))
@@ -55,7 +66,7 @@ class TestWhereThingsAre:
     @pytest.mark.parametrize("package", sorted(PACKAGES))
     def test_every_folder_with_modules_is_a_package_of_ours(self, package: str) -> None:
         """A folder without __init__.py loses against any other package of its name on the path."""
-        assert not (ROOT / package).exists() or (ROOT / package / "__init__.py").exists()
+        assert (ROOT / package / "__init__.py").exists()
 
     def test_nothing_is_ever_installed(self) -> None:
         assert tool("setuptools") == {"packages": []}
@@ -65,8 +76,7 @@ class TestWhereThingsAre:
         assert "--import-mode=importlib" in tool("pytest")["ini_options"]["addopts"]
 
     def test_every_package_is_under_the_contracts_of_the_imports(self) -> None:
-        there = {package for package in PACKAGES - {"tests"} if (ROOT / package).exists()}
-        assert set(tool("importlinter")["root_packages"]) == there
+        assert set(tool("importlinter")["root_packages"]) == PACKAGES - {"tests"}
 
     def test_ci_goes_through_the_same_doors(self) -> None:
         assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -1,7 +1,8 @@
 """The formats that can be read: one small file each, and this table.
 
-A new format is a file beside these with one function `read(lines, options)`, which yields a `Reading` for each reading and a `BadLine` for
-each line it can make nothing of (it never raises for what a file holds), and one line in `FORMATS`.
+A new format is a file beside these and one line in `FORMATS`. The file has `ABOUT`, which is what `--help` says of it, and one function
+`read(lines, options)`, which yields a `Reading` for each reading and a `BadLine` for each line it can make nothing of. It never raises for what
+a file holds, only where a package is not installed that the format needs (dsmr: dsmr-parser): ModuleNotFoundError.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from ingest.reading import BadLine, Lines, Options, Reading
 
 
 class Format(NamedTuple):
-    """How to read a format, and how to recognise it: by the end of a file's name, else by how the first line looks."""
+    """What a format is, how to read it, and how to recognise it: by the end of a file's name, else by how the first line looks."""
 
+    about: str
     read: Callable[[Lines, Options], Iterator[Reading | BadLine]]
     suffixes: tuple[str, ...]
     first_line: re.Pattern[bytes]
 
 
 FORMATS = {
-    "jsonl": Format(jsonl.read, (".jsonl", ".ndjson", ".json"), re.compile(rb"\s*\{")),
-    "dsmr": Format(dsmr.read, (".dsmr", ".p1"), re.compile(rb"/|\d-\d:\d+\.")),
-    "csv": Format(csv.read, (".csv",), re.compile(rb"(\xef\xbb\xbf)?(.*,)?\"?at\"?\s*(,|$)")),
+    "jsonl": Format(jsonl.ABOUT, jsonl.read, (".jsonl", ".ndjson", ".json"), re.compile(rb"\s*\{")),
+    "dsmr": Format(dsmr.ABOUT, dsmr.read, (".dsmr", ".p1"), re.compile(rb"/|\d-\d:\d+\.")),
+    "csv": Format(csv.ABOUT, csv.read, (".csv",), re.compile(rb"(\xef\xbb\xbf)?(.*,)?\"?at\"?\s*(,|$)")),
 }
 
 

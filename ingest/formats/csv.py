@@ -10,6 +10,9 @@ from typing import Final
 
 from ingest.reading import FIELDS, VALUES, BadLine, Lines, Options, Reading
 
+ABOUT: Final = f"""\
+the first line names the columns, which are the reading's fields: {",".join(FIELDS)};
+at is RFC 3339 with an offset, or a number since 1970: in seconds if below 10^11, else in milliseconds (--at-unit decides it)"""
 SECONDS_BELOW: Final = 10**11
 """A time below it (the year 5138) is in seconds, one from it on (1973) in milliseconds."""
 

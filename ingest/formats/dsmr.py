@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ingest.reading import BadLine, Lines, Options, Reading
 
+ABOUT: Final = "raw P1 telegrams, one after the other (needs the package dsmr-parser); the device is the meter's equipment identifier"
 SCALE: Final = {"kWh": 1000, "Wh": 1, "kW": 1000, "W": 1}
 OFFSET: Final = {"S": timezone(timedelta(hours=2)), "W": timezone(timedelta(hours=1))}
 LONGEST: Final = 1000

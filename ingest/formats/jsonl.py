@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import orjson
 
 from ingest.reading import BadLine, Lines, Options, Reading
+
+ABOUT: Final = "one JSON object a line, as the topic takes it; sent byte for byte"
 
 
 def read(lines: Lines, options: Options) -> Iterator[Reading | BadLine]:

@@ -1,6 +1,6 @@
 """Every private name of faust-streaming 0.15.3, mode-streaming 0.7.1 and aiokafka 0.14.0 that the streams rely on.
 
-When one of these fails after an upgrade, read streams/transport.py, streams/app.py and tables/windowed.py before anything else.
+When one of these fails after an upgrade, read streams/transport.py, streams/app.py, streams/cluster.py and tables/windowed.py before anything else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import aiokafka
 import faust
 import mode
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.producer import message_accumulator
 from aiokafka.record import default_records, memory_records
@@ -51,6 +52,7 @@ def test_the_versions_are_the_ones_that_were_read(package: str, pinned: str) -> 
         (App, ["_create_directories", "on_rebalance_start", "on_rebalance_end", "in_transaction"]),
         (faust.Worker, ["_on_sigterm", "_on_sigint", "change_workdir"]),
         (mode.Worker, ["execute_from_commandline", "install_signal_handlers"]),
+        (AIOKafkaAdminClient, ["_send_request"]),
         (aiokafka.AIOKafkaProducer, ["create_batch", "send_batch", "send_offsets_to_transaction", "begin_transaction", "commit_transaction"]),
     ],
 )

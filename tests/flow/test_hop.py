@@ -139,7 +139,7 @@ def test_a_batch_from_elsewhere_seeks_back_once_and_is_not_folded() -> None:
         it.hop.start(0, 10, 1)
         await it.hop.take(batch(12, 13))
         await it.hop.take(batch(13, 14))  # was under way: its start is over
-        assert (it.fold.seen, it.stepped, it.hop.trips) == ([], [("readings", 0)], 1)
+        assert (it.fold.seen, it.stepped, it.hop.lanes[0].trips) == ([], [("readings", 0)], 1)
         it.hop.start(0, it.hop.position(0) or -1, 2)
         await it.hop.take(batch(10, 14, serial=2))
         assert it.fold.seen == [10, 11, 12, 13]

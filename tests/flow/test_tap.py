@@ -34,6 +34,7 @@ class Sink:
         self.taken: list[tuple[int, int]] = []
         self.safe: dict[int, int] = {}
         self.dropped: list[int] = []
+        self.broken = False
         self.drained = False
 
     async def offer(self, partition: int, end: int, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
@@ -42,6 +43,8 @@ class Sink:
         self.taken.append((partition, end))
 
     def safe_position(self, partition: int) -> int | None:
+        if self.broken:
+            raise RuntimeError("broken")
         return self.safe.get(partition)
 
     async def drain(self, limit_s: float) -> None:
@@ -143,6 +146,20 @@ def test_a_commit_that_fails_is_made_again() -> None:
         assert it.commits == [{TP("hours", 0): 6}]
 
     play(scene())
+
+
+def test_whatever_else_goes_wrong_with_the_commits_ends_the_process() -> None:
+    async def scene() -> None:
+        it = Scene()
+        await it.tap.open([0])
+        it.tap.start(0, 5, 1)
+        it.sink.broken = True
+        assert it.tap.task is not None
+        await it.tap.task
+
+    with pytest.raises(Left, match=r"hours: .* failed: RuntimeError") as left:
+        play(scene())
+    assert left.value.code is Exit.AGENT_FAILED
 
 
 def test_the_commit_decides_where_a_partition_starts_until_it_runs() -> None:

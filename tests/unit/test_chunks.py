@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,14 @@ def test_a_row_that_is_not_there_has_no_pieces() -> None:
     empty = dict[bytes, bytes]()
     assert joined(b"key", empty.get) is None
     assert keys(b"key", empty.get) == [b"key"]
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_row_without_one_of_its_pieces_is_refused(lost: int) -> None:
+    store = dict(split(b"key", b"x" * (2 * CHUNK + 1)))
+    del store[b"key" + lost.to_bytes(2, "big")]
+    with pytest.raises(ValueError, match=f"b'key': piece {lost} of 3 is missing"):
+        joined(b"key", store.get)
 
 
 def test_a_device_may_send_a_hundred_thousand_readings_in_five_minutes() -> None:

@@ -12,6 +12,7 @@ from typing import cast
 from rich.console import Console
 
 from demo import house
+from demo.__main__ import MARK, STATE, empty, others
 from demo.compare import differences, read
 from demo.crew import Crew
 from demo.simulated import EVERY_S, Meter, instants
@@ -117,3 +118,21 @@ def test_what_happens_to_the_house_is_seen_in_its_totals() -> None:
     assert {month for month, total in months.items() if total.glitches} == {6}
     assert {month for month, total in months.items() if total.resets} == {9}
     assert max(months, key=lambda month: months[month].estimated_import_mwh) == 2
+
+
+class TestTheFolder:
+    def test_is_emptied_but_for_its_lock_and_its_mark(self, tmp_path: Path) -> None:
+        for name in ("lock", "worker.log", "stack/kafka.log"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        empty(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {"lock", MARK}
+        (tmp_path / "worker.log").touch()
+        assert not others(tmp_path)
+
+    def test_of_somebody_else_is_told_by_what_is_in_it(self, tmp_path: Path) -> None:
+        assert not others(tmp_path / "none") and not others(tmp_path) and not others(STATE)
+        (tmp_path / "lock").touch()
+        assert not others(tmp_path)
+        (tmp_path / "letter").touch()
+        assert others(tmp_path)

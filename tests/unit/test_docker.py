@@ -31,6 +31,12 @@ def test_the_image_holds_every_package_that_runs_and_the_builder_sees_no_more() 
     assert seen == packages | {"docker/requirements.lock"}
 
 
+def test_a_role_that_a_restart_cannot_help_is_not_restarted_for_ever() -> None:
+    """Exit codes that ask for a person are told from the others by nobody, so there is an end to restarts."""
+    role = re.search(r"^x-role:.*?^services:", (ROOT / "docker" / "compose.yaml").read_text(), re.MULTILINE | re.DOTALL)
+    assert role and re.findall(r"^  restart: (\S+)", role[0], re.MULTILINE) == ["on-failure:20"]
+
+
 def test_both_locks_are_made_by_one_command() -> None:
     done = re.search(r"^lock:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert done and re.findall(r"--output-file (\S+)", done[1]) == ["requirements.lock", "docker/requirements.lock"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from metering.reading import Decoder
+from metering.rules import Rules
 from tests.stack import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = re.compile(r"<!-- generated: .*?<!-- end of \w+ -->", re.DOTALL)
 PROMISED = {"agents/months_to_years.py"}
 """Named as an example of what somebody might add."""
+LATER_MS = 1_800_000_000_000
+"""A broker's clock, later than all readings that the pages show."""
 
 
 def written(page: Path) -> str:
@@ -44,7 +49,25 @@ def test_what_the_readme_shows_of_make_is_there() -> None:
     assert named <= targets | {"it"}
 
 
-@pytest.mark.parametrize("command", ["agents", "dynamodb", "ingest", "local", "demo"])
+def test_the_readings_that_the_pages_show_can_be_counted() -> None:
+    blocks = [block for page in PAGES for block in re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)]
+    shown = [line.encode() for block in blocks for line in block.splitlines()]
+    decoder = Decoder(Rules())
+    faults = [decoder.decode(json.loads(line)["device"].encode(), line, LATER_MS).faults for line in shown]
+    assert len(faults) > 5 and not any(faults)
+
+
+def test_the_sections_that_are_cited_by_number_are_there() -> None:
+    page = (ROOT / "docs" / "metering.md").read_text(encoding="utf-8")
+    rules = page[page.index("\n# The rules, exactly\n") : page.index("\n# Rejected and late\n")]
+    there = re.findall(r"^(?:## (\d)\.|\*\*(\d\.\d)\*\*) ", rules, re.MULTILINE)
+    code = "".join(path.read_text(encoding="utf-8") for folder in ("metering", "tests") for path in (ROOT / folder).glob("*.py"))
+    cited = set(re.findall(r"\b\d\.\d\b", rules)) | set(re.findall(r"\bsection (\d(?:\.\d)?)\b", rules + code))
+    assert {chapter for chapter, _ in there if chapter} == set("12345678")
+    assert len(cited) > 10 and cited <= {chapter or section for chapter, section in there}
+
+
+@pytest.mark.parametrize("command", ["agents", "dynamodb", "ingest", "local", "demo", "bench"])
 def test_every_command_helps_with_an_example(command: str) -> None:
     said = subprocess.run([sys.executable, "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "example" in said

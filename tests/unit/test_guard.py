@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from metering.rules import Rules
+from metering.rules import LOGIC, Rules
+from metering.total import Total
 from streams.guard import Guard
 
 RULES = Rules()
@@ -49,6 +50,25 @@ def test_every_rule_counts(field: str) -> None:
 def test_another_log_is_told_apart(change: dict[str, Any], said: str) -> None:
     assert guard(**change).differences(guard()) == [said]
     assert guard(**change).digest != guard().digest
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ({"logic": str(LOGIC - 1)}, f"logic was {LOGIC - 1}, now {LOGIC}"),
+        ({"field gas_mm3": "there"}, "field gas_mm3 was there, now nothing"),
+    ],
+)
+def test_another_logic_and_other_fields_of_a_total_are_told_apart(kept: dict[str, str], said: str) -> None:
+    other = Guard({**guard().facts, **kept})
+    assert guard().differences(other) == [said]
+    assert guard().digest != other.digest
+
+
+@pytest.mark.parametrize("field", Total._fields)
+def test_every_field_of_a_total_counts(field: str) -> None:
+    before = Guard({name: value for name, value in guard().facts.items() if name != f"field {field}"})
+    assert guard().differences(before) == [f"field {field} was nothing, now there"]
 
 
 @pytest.mark.parametrize("row", [b"", b"[]", b"\xff"])

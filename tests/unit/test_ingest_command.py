@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
 import pytest
 
 from ingest.__main__ import main
+from ingest.command import parser
+from ingest.formats import FORMATS
+from tests.stack import ROOT
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -53,3 +58,31 @@ def test_a_command_line_that_will_not_do(argv: list[str], capfd: pytest.CaptureF
         main(argv, {})
     assert raised.value.code == 2
     assert "error:" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("key", FORMATS)
+def test_the_help_tells_of_every_format(key: str) -> None:
+    lines = [" ".join(line.split()) for line in parser().format_help().splitlines()]
+    first, *rest = FORMATS[key].about.splitlines()
+    at = lines.index(f"{key} {first}")
+    assert lines[at + 1 : at + 1 + len(rest)] == rest
+
+
+def without(package: str) -> subprocess.CompletedProcess[str]:
+    """What is said of telegrams where this package is not installed."""
+    script = f"import sys; sys.modules[{package!r}] = None; from ingest.__main__ import main; sys.exit(main(sys.argv[1:], {{}}))"
+    argv = [sys.executable, "-c", script, "--dry-run", str(DATA / "dsmr_p1_1s.txt")]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_telegrams_without_their_package_are_a_users_mistake() -> None:
+    ran = without("dsmr_parser")
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert ran.stderr.startswith("ingest: dsmr needs the package dsmr-parser ")
+
+
+def test_a_package_that_is_broken_is_not_called_missing() -> None:
+    """dsmr-parser without what it needs itself: only the traceback tells."""
+    ran = without("dlms_cosem")
+    assert ran.returncode == 1
+    assert "Traceback" in ran.stderr and "dlms_cosem" in ran.stderr and "ingest: dsmr needs" not in ran.stderr

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from dynamodb.settings import SettingError, Settings, Tables
+from dynamodb.settings import Settings, Tables
 from dynamodb.span import NoSpan, parse_span, periods, span
 from dynamodb.view import age, coverage, kilo, label, remarks, totals_view
 from metering.period import Calendar
 from metering.total import Grain
+from settings.environ import SettingError
 from tests.sample_totals import epoch_s, hour_total
 
 AMSTERDAM = Calendar("Europe/Amsterdam")

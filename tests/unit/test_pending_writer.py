@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -246,6 +247,22 @@ async def test_an_hour_past_its_time_to_live_is_counted_and_does_not_stall() -> 
     assert writer.counts.expired == 1
     assert set(store.held()) == {"day"}
     assert writer.safe_position(0) == 10
+
+
+async def test_hours_past_their_time_to_live_are_told_at_once_and_then_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    #  s      0   1   2  …  59    60  61
+    #  old    2   2   2  …   2     2   2
+    #  told   1   .   .  …   .   120   .
+    store, time = FailingStore(), FakeTime()
+    writer = writer_of(store, time)
+    start = NOW - KEEP_S - 3600
+    old = hour_total(device="old", start=start, end=start + 3600)
+    for second in range(62):
+        await writer.offer(0, second + 1, [old, old])
+        await time.sleep(1.0)
+    said = "hours that are older than WATTFALL_KEEP_HOURS_MONTHS keeps are not written: {}, the last of device old until 2024-09-09T23:00Z"
+    assert caplog.record_tuples == [("wattfall.sink", logging.WARNING, said.format(count)) for count in (1, 120)]
+    assert writer.counts.expired == 124
 
 
 async def test_readings_of_a_device_are_merged_before_they_are_written() -> None:

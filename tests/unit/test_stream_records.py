@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from settings.environ import SettingError
 from streams import faults
 from streams.cluster import Cluster, Topic, missing, unlike
 from streams.position import Position, position_key
@@ -48,7 +49,7 @@ def test_no_device_can_have_the_position_records_key() -> None:
 
 @pytest.mark.parametrize("text", ["nowhere", "before_fold:1:2", "pause:before_fold", "pause:nowhere:1", "before_fold:x", "pause:before_fold:x"])
 def test_a_fault_point_that_does_not_exist_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(SettingError, match=f"WATTFALL_FAULT='{text}': wanted is "):
         faults.arm(text)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import assume, given
@@ -180,6 +181,16 @@ def test_a_field_with_any_wrong_value_is_a_value_error(field: str, wrong: Any) -
     sent = json.loads(total_to_json(part(NOW)))
     with pytest.raises(ValueError, match="not a total"):
         total_from_json(json.dumps(sent | {field: wrong}).encode())
+
+
+@pytest.mark.parametrize(("field", "kind"), get_type_hints(Total).items())
+def test_a_field_may_be_null_where_the_total_says_so(field: str, kind: Any) -> None:
+    sent = json.dumps(json.loads(total_to_json(part(NOW))) | {field: None}).encode()
+    if NoneType in get_args(kind):
+        assert getattr(total_from_json(sent), field) is None
+    else:
+        with pytest.raises(ValueError, match="not a total"):
+            total_from_json(sent)
 
 
 @pytest.mark.parametrize(
