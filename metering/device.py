@@ -1,8 +1,9 @@
 """One device's open hours: readings in, in any order; changed totals and changed rows out.
 
 Everything that depends on the order in which readings come lives here: what is a duplicate, which hours are open, what is late.
-A reading newer than all others is walked on with at once. Any other is only put in its place; the hours it may have changed are
-walked again when somebody asks for the totals, and only until the walk is what it was before.
+A reading newer than all others is only noted, and walked on with when somebody asks for the totals, or a slot of five minutes is full: many at
+once cost less than one by one. Any other is put in its place; the hours it may have changed are walked again when somebody asks, and only until
+the walk is what it was before.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Device:
     """What is remembered of one device. `load` reads its rows as of the last `changes`."""
 
     __slots__ = (
-        "_close_at", "_doubt", "_load", "_newest", "_out", "_sent", "_slot_end", "_stale_from", "_stale_to", "_told", "_walk",
+        "_close_at", "_doubt", "_easy", "_load", "_newest", "_note", "_out", "_sent", "_slot_end", "_stale_from", "_stale_to", "_told",
+        "_walk", "_walked",
         "calendar", "name", "offset", "rules", "trace",
     )  # fmt: skip
 
@@ -75,24 +77,51 @@ class Device:
             self._walk = self._walk_newest()
             self._sent = self._totals(self._walk.finish())
             self._plan()
+        self._walked = len(self.trace.slot)
+        self._note = self.trace.slot.append
+        self._easy = -1
 
     def apply(self, reading: Reading) -> Outcome:
         """Puts a reading into the set. Readings of one message are to be given in order of `at`."""
         at = reading[0]
-        walk = self._walk
-        if self._newest < at < self._close_at and walk is not None and not self._doubt:
-            if at >= self._slot_end:
-                self._turn(at)
-            self.trace.slot.append(reading)
-            walk.feed(reading)
+        if self._newest < at < self._easy:
+            self._note(reading)
             self._newest = at
             return Outcome.COUNTED
         if at < self.trace.closed:
             return Outcome.LATE
+        self._walk_on()
         if self._doubt:
             self._settle_doubts(reading)
-        if at <= self._newest:
-            return self._merge(reading)
+        outcome = self._merge(reading) if at <= self._newest else self._lead(reading)
+        self._walked = len(self.trace.slot)
+        self._note = self.trace.slot.append
+        self._easy = -1 if self._doubt else min(self._close_at, self._slot_end)
+        return outcome
+
+    def changes(self) -> DeviceChanges:
+        """What has changed since this was last asked."""
+        self._walk_on()
+        self._settle()
+        out, told = self._out, self._told
+        self._out, self._told = {}, {}
+        totals = [total for start, total in sorted(out.items()) if total != told[start] and not (total.absent and told[start] is None)]
+        dead, rows = self.trace.rows()
+        self._slot_end = self._easy = -1  # the next reading says anew which slot changes
+        return DeviceChanges(totals, dead, rows)
+
+    # The set
+
+    def _walk_on(self) -> None:
+        """The readings that were only noted. Where there is no walk to go on with, they are among those to be walked again."""
+        slot = self.trace.slot
+        if self._walk is not None:
+            self._walk.feed_all(slot[self._walked :])
+        self._walked = len(slot)
+
+    def _lead(self, reading: Reading) -> Outcome:
+        """A reading newer than all others."""
+        at = reading[0]
         if at >= self._slot_end:
             self._turn(at)
         self.trace.slot.append(reading)
@@ -102,18 +131,6 @@ class Device:
         if at >= self._close_at:
             self._close()
         return Outcome.COUNTED
-
-    def changes(self) -> DeviceChanges:
-        """What has changed since this was last asked."""
-        self._settle()
-        out, told = self._out, self._told
-        self._out, self._told = {}, {}
-        totals = [total for start, total in sorted(out.items()) if total != told[start] and not (total.absent and told[start] is None)]
-        dead, rows = self.trace.rows()
-        self._slot_end = -1  # the next reading says anew which slot changes
-        return DeviceChanges(totals, dead, rows)
-
-    # The set
 
     def _turn(self, at: int) -> None:
         trace = self.trace
@@ -196,8 +213,7 @@ class Device:
         for k in range(first, last + 1):
             if trace.starts[k] == reach_from:
                 walk.reach, walk.wary = None, True
-            for reading in trace.readings(k):
-                walk.feed(reading)
+            walk.feed_all(trace.readings(k))
             if k == last:
                 break
             if high is None:
@@ -218,8 +234,7 @@ class Device:
             first = trace.index(low)
             walk = self._walk_from(trace, first)
             for k in range(first, len(trace.starts)):
-                for reading in trace.readings(k):
-                    walk.feed(reading)
+                walk.feed_all(trace.readings(k))
                 if _settled(walk, high):
                     break
             totals = self._totals(walk.finish())
@@ -264,8 +279,7 @@ class Device:
     def _walk_newest(self) -> Walk:
         last = len(self.trace.starts) - 1
         walk = self._walk_from(self.trace, last)
-        for reading in self.trace.readings(last):
-            walk.feed(reading)
+        walk.feed_all(self.trace.readings(last))
         walk.reach = None
         return walk
 

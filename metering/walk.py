@@ -7,7 +7,7 @@ What depends on a reading that has not come is not booked while feeding, only on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from metering.live import mean_power
@@ -96,6 +96,11 @@ class Walk:
         """What must be remembered to walk on from here."""
         imports, export = self.registers
         return WalkState(self.cursor, self.instant, self.intervals, imports.state(), export.state())
+
+    def feed_all(self, readings: Iterable[Reading]) -> None:
+        """Takes the next readings."""
+        for reading in readings:
+            self.feed(reading)
 
     def feed(self, reading: Reading) -> None:
         """Takes the next reading; its `at` is later than that of all before."""
