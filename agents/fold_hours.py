@@ -45,14 +45,21 @@ class HoursFold:
     def fold(self, records: Sequence[Record]) -> None:
         """Takes records in order."""
         plain = self._decoder.plain
-        touched = self._touched
+        touched, known = self._touched, self._devices.get
         counted = 0
         for record in records:
-            reading = plain(record.key, record.value, record.timestamp)
+            key = record.key
+            device = touched.get(key)
+            if device is None:
+                device = known(key)
+                if device is None:
+                    self._fold_message(record)
+                    continue
+                touched[key] = device
+            reading = plain(device.name, record.value, record.timestamp)
             if reading is None:
                 self._fold_message(record)
                 continue
-            device = touched.get(record.key) or self._touch(record.key)
             outcome = device.apply(reading)
             if outcome is Outcome.COUNTED:
                 counted += 1

@@ -66,14 +66,14 @@ class Decoder:
         self._clock = Clock()
         self._minutes = self._clock.minutes
 
-    def plain(self, key: bytes | None, value: bytes | None, timestamp: int) -> Reading | None:
-        """The reading in an ordinary message: one instant of a device seen before, with power or registers and nothing else.
+    def plain(self, device: str, value: bytes | None, timestamp: int) -> Reading | None:
+        """The reading in an ordinary message of this device, one instant with power or registers and nothing else.
 
-        None for anything else, good or bad: that is for `decode`. Arguments as there.
+        None for anything else, good or bad: that is for `decode`, which must have accepted a record with this device's key before.
         """
         try:
             fields = _loads(value)  # type: ignore[arg-type]  # None raises, as what is not JSON does
-            if fields["device"] != self._names[key]:  # type: ignore[index]  # None is no name
+            if fields["device"] != device:
                 return None
             at, power, imports, export = fields["at"], fields.get("power_w"), fields.get("import_wh"), fields.get("export_wh")
             if type(at) is str:

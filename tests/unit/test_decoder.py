@@ -28,12 +28,11 @@ Outcome = tuple[str, list[tuple[int | None, Reading]], dict[str, list[int | None
 
 
 def decoded(value: bytes | None, key: bytes | None = KEY, decoder: Decoder | None = None) -> Outcome:
-    """As a fold decodes: the quick way where it gives anything, else the slow one."""
+    """As a fold decodes: the quick way where the device is known and it gives anything, else the slow one."""
     decoder = decoder or Decoder(USUAL)
-    reading = decoder.plain(key, value, NOW)
+    reading = decoder.plain(DEVICE, value, NOW) if isinstance(decoder, Warm) and key == KEY else None
     if reading is not None:
-        assert key is not None
-        return key.decode(), [(None, reading)], {}
+        return DEVICE, [(None, reading)], {}
     try:
         return outcome(decoder.decode(key, value, NOW))
     except RejectedReading as rejected:
@@ -63,12 +62,13 @@ def flat(reading: oracle_reading.Reading) -> Reading:
     return reading.at, flow.power_mw, reading.import_mwh, reading.export_mwh, flow.for_ms, flow.energy_mwh
 
 
-def warm() -> Decoder:
+class Warm(Decoder):
     """One that knows the device and some minutes, so that the quick way is open."""
-    decoder = Decoder(USUAL)
-    for at in (NOW, TIME, "2025-11-24T15:59:00Z"):
-        decoder.decode(KEY, told(at=at, power_w=1), NOW)
-    return decoder
+
+    def __init__(self) -> None:
+        super().__init__(USUAL)
+        for at in (NOW, TIME, "2025-11-24T15:59:00Z"):
+            self.decode(KEY, told(at=at, power_w=1), NOW)
 
 
 def told(**fields: Any) -> bytes:
@@ -81,7 +81,7 @@ def told(**fields: Any) -> bytes:
 @pytest.mark.parametrize("poison", CORPUS, ids=[f"{i} {poison.reason}" for i, poison in enumerate(CORPUS)])
 def test_each_poison_is_rejected_for_its_reason(poison: Any) -> None:
     key, value = poison.made(DEVICE, TIME, NOW)
-    for decoder in (Decoder(USUAL), warm()):
+    for decoder in (Decoder(USUAL), Warm()):
         found = decoded(value, key, decoder)
         assert found == poison.reason or found == (DEVICE, [], {poison.reason: [0]})
 
@@ -123,7 +123,7 @@ def test_size_is_looked_at_before_the_rest() -> None:
 def test_a_mebibyte_is_the_limit_on_the_quick_way_too(size: int, reason: str | None) -> None:
     value = told(at=NOW, power_w=1)
     value = value[:-1] + b" " * (size - len(value)) + b"}"
-    found = decoded(value, decoder=warm())
+    found = decoded(value, decoder=Warm())
     assert found == reason if reason else found == (DEVICE, [(None, (NOW, 1_000, None, None, None, None))], {})
 
 
@@ -140,8 +140,8 @@ LIMITS = {  # the last that is good, and the first that is not
 @pytest.mark.parametrize(("good", "bad"), LIMITS.values(), ids=LIMITS)
 def test_a_value_may_be_at_its_limit_but_not_beyond(good: dict[str, float], bad: dict[str, float]) -> None:
     day_before = NOW - 2 * 86_400_000
-    assert not isinstance(decoded(told(at=day_before, **good), decoder=warm()), str)
-    assert decoded(told(at=day_before, **bad), decoder=warm()) == "value.range"
+    assert not isinstance(decoded(told(at=day_before, **good), decoder=Warm()), str)
+    assert decoded(told(at=day_before, **bad), decoder=Warm()) == "value.range"
     assert decoded(told(at=[day_before], **bad)) == (DEVICE, [], {"value.range": [0]})
 
 
@@ -177,7 +177,7 @@ def test_any_key_is_where_the_oracle_has_it(key: bytes, partitions: int) -> None
 @example(b"\xef\xbb\xbf{}", KEY)
 @example(b"[" * 5_000, KEY)
 def test_no_bytes_do_anything_but_be_rejected(value: bytes | None, key: bytes | None) -> None:
-    assert isinstance(decoded(value, key, warm()), str)
+    assert isinstance(decoded(value, key, Warm()), str)
 
 
 NUMBERS = st.one_of(
@@ -254,14 +254,14 @@ def mutated(draw: st.DrawFn) -> bytes:
 def test_nearly_messages_are_decided_as_the_oracle_decides(value: bytes) -> None:
     expected = by_oracle(value)
     assert decoded(value) == expected
-    assert decoded(value, decoder=warm()) == expected
+    assert decoded(value, decoder=Warm()) == expected
 
 
 @given(objects())
 @settings(max_examples=300)
 def test_the_quick_way_decides_as_the_slow_one(fields: dict[str, Any]) -> None:
     """A field that nobody knows is ignored, but takes the slow way."""
-    quick = warm()
+    quick = Warm()
     slow = Decoder(USUAL)
     assert decoded(json.dumps(fields).encode(), decoder=quick) == decoded(json.dumps(fields | {"unknown": {}}).encode(), decoder=slow)
 
@@ -271,15 +271,15 @@ def test_the_quick_way_decides_as_the_slow_one(fields: dict[str, Any]) -> None:
 def test_the_ordinary_reading_takes_the_quick_way(at: int | str, values: dict[str, float]) -> None:
     value = told(at=at, **values)
     message = Decoder(USUAL).decode(KEY, value, NOW)
-    assert warm().plain(KEY, value, NOW) == message.readings[0]
-    assert Decoder(USUAL).plain(KEY, value, NOW) is None  # an unknown device's key has to be looked at
+    assert Warm().plain(DEVICE, value, NOW) == message.readings[0]
+    assert Warm().plain("cad-2", value, NOW) is None
 
 
 # What is read
 
 
 def read(**fields: Any) -> Reading:
-    found = decoded(told(**({"at": NOW} | fields)), decoder=warm())
+    found = decoded(told(**({"at": NOW} | fields)), decoder=Warm())
     assert not isinstance(found, str), found
     ((_, reading),) = found[1]
     return reading
@@ -304,13 +304,13 @@ def test_values_are_rounded_to_thousandths() -> None:
     ],
 )
 def test_times_are_cut_to_ms(at: int | str, ms: int) -> None:
-    decoder = warm()
+    decoder = Warm()
     for _ in range(2):  # the second time from memory
         assert decoded(told(at=at, power_w=1), decoder=decoder) == (DEVICE, [(None, (ms, 1_000, None, None, None, None))], {})
 
 
 def test_a_minute_that_was_seen_lets_no_other_text_pass() -> None:
-    decoder = warm()
+    decoder = Warm()
     decoded(told(at=TIME, power_w=1), decoder=decoder)
     for text, reason in {"16:00:60Z": "at.invalid", "16:00:1Z": "at.invalid", "16:00:00": "at.naive", "16:00:00ZZ": "at.invalid"}.items():
         assert decoded(told(at="2025-11-24T" + text, power_w=1), decoder=decoder) == reason
@@ -321,15 +321,15 @@ def test_null_is_absent() -> None:
 
 
 def test_a_large_integer_that_a_float_holds_is_no_integer() -> None:
-    assert decoded(told(at=NOW, power_w=1, x=2**53), decoder=warm()) != "json.shape"
-    assert decoded(told(at=NOW, power_w=1, x=2**53 + 1), decoder=warm()) == "json.shape"
-    assert decoded(told(at=NOW, import_wh=2**64), decoder=warm()) == "json.shape"
-    assert decoded(told(at=NOW, import_wh=2.0**64), decoder=warm()) == "value.range"
+    assert decoded(told(at=NOW, power_w=1, x=2**53), decoder=Warm()) != "json.shape"
+    assert decoded(told(at=NOW, power_w=1, x=2**53 + 1), decoder=Warm()) == "json.shape"
+    assert decoded(told(at=NOW, import_wh=2**64), decoder=Warm()) == "json.shape"
+    assert decoded(told(at=NOW, import_wh=2.0**64), decoder=Warm()) == "value.range"
 
 
 def test_a_clock_may_be_five_minutes_ahead_of_the_brokers() -> None:
     for ahead, interval, is_future in [(300_000, {}, False), (300_001, {}, True), (240_000, {"for_s": 60}, False), (240_001, {"for_s": 60}, True)]:
-        for decoder in (Decoder(USUAL), warm()):
+        for decoder in (Decoder(USUAL), Warm()):
             assert (decoded(told(at=NOW + ahead, power_w=1, **interval), decoder=decoder) == "at.future") is is_future
 
 
@@ -340,8 +340,8 @@ def test_a_clock_may_be_five_minutes_ahead_of_the_brokers() -> None:
 def test_an_array_means_its_readings_one_by_one_in_order_of_at(brought: list[dict[str, Any]], data: st.DataObject) -> None:
     instants = data.draw(st.lists(st.integers(NOW - 5, NOW), min_size=len(brought), max_size=len(brought)))
     elements = [{"at": at - 86_400_000} | values for at, values in zip(instants, brought, strict=True)]
-    many = decoded(told(**strategies.arrays(elements)), decoder=warm())
-    singles = [decoded(told(**element), decoder=warm()) for element in elements]
+    many = decoded(told(**strategies.arrays(elements)), decoder=Warm())
+    singles = [decoded(told(**element), decoder=Warm()) for element in elements]
     ordered = sorted(range(len(elements)), key=lambda i: elements[i]["at"])
     assert many == (DEVICE, [(i, single[1][0][1]) for i in ordered if not isinstance(single := singles[i], str)], {})
 
