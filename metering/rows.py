@@ -5,7 +5,7 @@ block    number of readings, six columns
 column   nothing · a first value and the step by which all grow · the smallest value, the unit that all distances from it are multiples of, and
          these multiples in as few bytes as fit; where some readings have no value, bits before it say which have
 
-The readings of a row are those of its blocks, one after the other: an hour's row is made of its slots' blocks as they are, which need not be read for it.
+The readings of a row are those of its blocks, one after the other: an hour's row is made of its slots' blocks as they are, without reading them.
 """
 
 from __future__ import annotations
