@@ -5,7 +5,7 @@ topic days ──► the month's days (table months) ──► topic months
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from agents.fold_parts import PartsFold
 from agents.ground import Ground
@@ -15,14 +15,17 @@ from metering.total import Grain
 from streams.app import App
 from streams.fold import Fold, Load
 
+PART: Final = 0.125
+"""Of the worker's memory for what is hot."""
+
 
 def add_days_to_months(app: App, ground: Ground) -> None:
     """Declares the agent."""
     settings, topics = ground.settings, ground.topics
     calendar = Calendar(settings.rules.zone)
 
-    def fold(partition: int, load: Load) -> Fold:
-        return PartsFold(Grain.MONTH, calendar, settings.rules, settings.epoch, load)
+    def fold(partition: int, load: Load, share: float) -> Fold:
+        return PartsFold(Grain.MONTH, calendar, settings.rules, settings.epoch, load, int(settings.hot_bytes * PART * share))
 
     hop, channel = add_hop(
         app,

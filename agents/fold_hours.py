@@ -15,21 +15,21 @@ from metering.wire import total_key, total_to_json
 from streams.batch import Record
 from streams.fold import Changes, Load, Refusal
 
-DEFAULT_HOT_DEVICES = 50_000
-"""About half a gigabyte; a device that is not in memory costs a few reads of the local store when its next reading comes."""
+DEVICE_BYTES = 32 * 1024
+"""In memory, about, at the turn of an hour (`python -m bench volume`). One that is not costs some reads of the local store at its next reading."""
 _READINGS_A_ROW = 30
 
 
 class HoursFold:
-    """One partition's devices. `load` must give a row as the last `capture` left it, written or not."""
+    """One partition's devices. `load` must give a row as the last `capture` left it, written or not; `hot_bytes` bounds what is kept in memory."""
 
-    def __init__(self, rules: Rules, epoch: int, partition: int, partitions: int, load: Load, hot_devices: int = DEFAULT_HOT_DEVICES) -> None:
+    def __init__(self, rules: Rules, epoch: int, partition: int, partitions: int, load: Load, hot_bytes: int) -> None:
         self._rules = rules
         self._epoch = epoch
         self._decoder = Decoder(rules, partition, partitions)
         self._calendar = Calendar(rules.zone)
         self._load = load
-        self._hot_devices = hot_devices
+        self._hot_devices = max(1, hot_bytes // DEVICE_BYTES)
         self._devices: dict[bytes, Device] = {}
         self._touched: dict[bytes, Device] = {}
         self._rejected: list[Refusal] = []

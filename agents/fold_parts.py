@@ -24,7 +24,6 @@ from tables.keys import device_key, part_key
 
 KEPT_BEYOND_S: Final = 45 * 86_400
 """Kept beyond RESTATE. An open hour is at most RESTATE + 40 days older than its device's newest reading; the rest is margin."""
-HOT_BYTES: Final = 64 * 1024 * 1024
 PART_BYTES: Final = 1_000
 PERIOD_BYTES: Final = 800
 DEVICES: Final = 50_000
@@ -51,7 +50,7 @@ class Period:
 class PartsFold:
     """A `Fold` for `grain` DAY (parts are hours) or MONTH (parts are days). `hot_bytes` bounds what is kept in memory between checkpoints."""
 
-    def __init__(self, grain: Grain, calendar: Calendar, rules: Rules, epoch: int, load: Load, *, hot_bytes: int = HOT_BYTES) -> None:
+    def __init__(self, grain: Grain, calendar: Calendar, rules: Rules, epoch: int, load: Load, hot_bytes: int) -> None:
         self.grain, self.epoch, self.load, self.hot_bytes = grain, epoch, load, hot_bytes
         self.period_of: Callable[[int], tuple[int, int]] = calendar.day if grain is Grain.DAY else calendar.month
         self.part_end: Callable[[int], int] = hour_end(calendar) if grain is Grain.DAY else day_end(calendar)

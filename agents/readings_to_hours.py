@@ -6,7 +6,7 @@ topic readings ──► trace of the hour (table hours) ──► topic hours
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from agents.fold_hours import HoursFold
 from agents.ground import Ground
@@ -14,13 +14,16 @@ from agents.wiring import add_hop
 from streams.app import App
 from streams.fold import Fold, Load
 
+PART: Final = 0.75
+"""Of the worker's memory for what is hot; days and months need little."""
+
 
 def add_readings_to_hours(app: App, ground: Ground) -> None:
     """Declares the agent."""
     settings, topics = ground.settings, ground.topics
 
-    def fold(partition: int, load: Load) -> Fold:
-        return HoursFold(settings.rules, settings.epoch, partition, ground.partitions, load)
+    def fold(partition: int, load: Load, share: float) -> Fold:
+        return HoursFold(settings.rules, settings.epoch, partition, ground.partitions, load, int(settings.hot_bytes * PART * share))
 
     hop, channel = add_hop(
         app,

@@ -18,7 +18,7 @@ from typing import Final
 
 from agents.fold_hours import HoursFold
 from bench.loads import INTERVAL_S, Households, Message, records
-from bench.rows import START_S
+from bench.rows import HOT_BYTES, START_S
 from bench.stack import ROOT, BenchError
 from metering.rules import Rules
 
@@ -46,7 +46,7 @@ class Partition:
 
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes] = {}
-        self.fold = HoursFold(Rules(), 1, 0, 1, self.rows.get)
+        self.fold = HoursFold(Rules(), 1, 0, 1, self.rows.get, HOT_BYTES)
         self.offset = 0
 
     def take(self, messages: list[Message], at_s: int) -> None:

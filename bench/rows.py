@@ -29,6 +29,8 @@ OPEN_HOURS: Final = 73
 COUNTED_HOURS: Final = 2
 DEVICES: Final = 25
 HOPS: Final = ("hours", "days", "months")
+HOT_BYTES: Final = 1 << 40
+"""Nothing is dropped from memory here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,9 @@ def stages(checkpoints: Intervals) -> list[Stage]:
     days: dict[bytes, bytes] = {}
     months: dict[bytes, bytes] = {}
     return [
-        Stage(HoursFold(rules, 1, 0, 1, hours.get), hours, checkpoints.hours),
-        Stage(PartsFold(Grain.DAY, calendar, rules, 1, days.get), days, checkpoints.days),
-        Stage(PartsFold(Grain.MONTH, calendar, rules, 1, months.get), months, checkpoints.months),
+        Stage(HoursFold(rules, 1, 0, 1, hours.get, HOT_BYTES), hours, checkpoints.hours),
+        Stage(PartsFold(Grain.DAY, calendar, rules, 1, days.get, HOT_BYTES), days, checkpoints.days),
+        Stage(PartsFold(Grain.MONTH, calendar, rules, 1, months.get, HOT_BYTES), months, checkpoints.months),
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Final
 import orjson
 
 from metering.chunks import Load, joined, keys, split
+from metering.compact import to_json
 from metering.period import Calendar
 from metering.reading import Reading
 from metering.register import RegisterState
@@ -250,7 +251,7 @@ class Trace:
         return kept
 
     def _head(self) -> bytes:
-        return orjson.dumps(
+        return to_json(
             [
                 self.closed,
                 _state_fields(self.carry),

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 import orjson
 
+from metering.compact import to_json
 from metering.rules import YEAR_2000_MS
 from metering.total import Grain, Method, Total
 
@@ -34,7 +35,7 @@ def total_key(device: str, start: int) -> bytes:
 
 def total_to_json(total: Total) -> bytes:
     """One JSON object with the total's own field names."""
-    return orjson.dumps(total._asdict())
+    return to_json(total._asdict())
 
 
 def total_from_json(value: bytes) -> Total:

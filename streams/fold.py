@@ -59,5 +59,6 @@ class Fold(Protocol):
         """Hands over everything since the last capture and forgets that it was waiting. From then on `load` finds these rows as captured."""
 
 
-FoldFactory = Callable[[int, Load], Fold]
-"""Makes the fold of one partition, from its number and the reader of its rows."""
+FoldFactory = Callable[[int, Load, float], Fold]
+"""Makes the fold of one partition, from its number, the reader of its rows, and its share of the memory that
+all of the worker's folds of this hop may use."""

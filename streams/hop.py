@@ -48,18 +48,18 @@ class Hop:
         faults.hit("before_fence")
         try:
             async with asyncio.timeout(FENCE_S):
-                lanes = await asyncio.gather(*[self.fence(partition) for partition in sorted(partitions)])
+                lanes = await asyncio.gather(*[self.fence(partition, 1 / len(partitions)) for partition in sorted(partitions)])
         except Exception as error:
             self.shared.leave(Exit.FENCE_FAILED, f"{self.shared.hop}: could not fence {sorted(partitions)} within {FENCE_S:g} s: {error!r}")
         faults.hit("after_fence")
         self.lanes = {lane.partition: lane for lane in lanes}
         log.info("hop %s: fenced %d partitions", self.shared.hop, len(lanes))
 
-    async def fence(self, partition: int) -> Lane:
+    async def fence(self, partition: int, share: float) -> Lane:
         """Starts the partition's producer: older ones are fenced and their open transaction is over when this returns."""
         producer = transactional_producer(self.brokers, f"{self.scope}-{self.shared.hop}-{partition}")
         await producer.start()
-        return Lane(self.shared, partition, producer)
+        return Lane(self.shared, partition, producer, share)
 
     async def close(self) -> None:
         """A last checkpoint of every lane. The lanes are gone the moment this is called: a late batch finds none."""

@@ -60,7 +60,7 @@ class LaneSettings:
 class Lane:
     """Takes batches in order, and makes a checkpoint of them every interval."""
 
-    def __init__(self, shared: LaneSettings, partition: int, producer: AIOKafkaProducer) -> None:
+    def __init__(self, shared: LaneSettings, partition: int, producer: AIOKafkaProducer, share: float = 1.0) -> None:
         self.shared, self.partition, self.producer = shared, partition, producer
         self.position = self.saved = -1
         self.serial = 0
@@ -71,7 +71,7 @@ class Lane:
         self.closing = False
         self.wake, self.landed = asyncio.Event(), asyncio.Event()
         self.landed.set()
-        self.fold: Fold = shared.folds(partition, self.load)
+        self.fold: Fold = shared.folds(partition, self.load, share)
         self.task: asyncio.Task[None] | None = None
 
     @property

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from metering.rules import MS_PER_HOUR, Rules
 from settings.environ import Reader, is_whole, one_of, seconds, thousandths, whole, zone
+
+MEBIBYTE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Settings:
     session_timeout_s: float = 20.0
     start_limit_s: float = 300.0
     member: str | None = None
+    hot_bytes: int = 1024 * MEBIBYTE
     lost_range: str = "stop"
 
     @property
@@ -70,6 +74,7 @@ class Settings:
             session_timeout_s=read("WATTFALL_SESSION_TIMEOUT_S", 20.0, seconds(1, 300)),
             start_limit_s=read("WATTFALL_START_LIMIT_S", 300.0, seconds(5, 86_400)),
             member=read("WATTFALL_MEMBER", None, name),
+            hot_bytes=read("WATTFALL_HOT_MB", 1024 * MEBIBYTE, lambda text: whole(16, 1 << 20)(text) * MEBIBYTE),
             lost_range=read("WATTFALL_LOST_RANGE", "stop", one_of("stop", "continue")),
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from aiokafka.structs import ConsumerRecord
 
-from agents.fold_hours import HoursFold
+from agents.fold_hours import DEVICE_BYTES, HoursFold
 from agents.fold_parts import PartsFold
 from metering.period import Calendar
 from metering.rules import Rules
@@ -20,6 +20,7 @@ from streams.fold import Changes, Fold
 from tests.oracle_reading import Message
 
 EPOCH = 3
+HOT_BYTES = 1 << 26
 GRAINS = (Grain.HOUR, Grain.DAY, Grain.MONTH)
 
 
@@ -39,8 +40,8 @@ class Folding:
 
     def crash(self) -> None:
         """What is not stored is gone."""
-        hours = HoursFold(self.rules, EPOCH, 0, 1, self.rows[Grain.HOUR].get, hot_devices=self.hot_devices)
-        larger = (PartsFold(grain, self.calendar, self.rules, EPOCH, self.rows[grain].get) for grain in (Grain.DAY, Grain.MONTH))
+        hours = HoursFold(self.rules, EPOCH, 0, 1, self.rows[Grain.HOUR].get, self.hot_devices * DEVICE_BYTES)
+        larger = (PartsFold(grain, self.calendar, self.rules, EPOCH, self.rows[grain].get, HOT_BYTES) for grain in (Grain.DAY, Grain.MONTH))
         self.folds: dict[Grain, Fold] = dict(zip(GRAINS, (hours, *larger), strict=True))
 
     def take(self, messages: Iterable[Message]) -> None:

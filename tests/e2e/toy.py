@@ -82,7 +82,7 @@ def main() -> None:
         table=topics.hours_table,
         totals=topics.hours,
         interval_s=settings.checkpoint.hours,
-        folds=lambda partition, load: NumbersFold(load),
+        folds=lambda partition, load, share: NumbersFold(load),
     )
 
     @app.agent(channel, name="toy")

@@ -45,7 +45,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        self.fold = PartsFold(self.grain, LONDON, RULES, 1, self.rows.get, hot_bytes=self.hot_bytes)
+        self.fold = PartsFold(self.grain, LONDON, RULES, 1, self.rows.get, self.hot_bytes)
 
     def take(self, *parts: Total) -> None:
         records = []
@@ -193,7 +193,7 @@ def test_a_clock_that_began_in_2000_is_not_walked_through_day_by_day() -> None:
     bench = Bench()
     bench.take(hour(946_684_800, 5, 1))
     bench.checkpoint()
-    bench.fold = PartsFold(Grain.DAY, LONDON, RULES, 1, load)
+    bench.fold = PartsFold(Grain.DAY, LONDON, RULES, 1, load, 1 << 26)
     bench.take(hour(MIDNIGHT, 5, 2))
     assert len(asked) <= 1 + 24 + 24
     changes = bench.checkpoint()

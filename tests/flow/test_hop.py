@@ -85,7 +85,7 @@ class Scene:
         self.hop = Hop(shared, brokers=(), scope="app", step_back=lambda topic, partition: self.stepped.append((topic, partition)), go_on=go_on)
         self.lane = self.hop.lanes[0] = Lane(shared, 0, None)  # it makes no checkpoint here
 
-    def make(self, partition: int, load: Load) -> Offsets:
+    def make(self, partition: int, load: Load, share: float) -> Offsets:
         return self.fold
 
 
