@@ -13,7 +13,7 @@ demo: env ## the whole of Wattfall on this machine, with real and invented readi
 	@$(BIN)/python -m demo $(if $(ONCE),--once)
 
 test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: env ## style, types and who may import whom
 	@$(BIN)/ruff check .
