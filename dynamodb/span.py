@@ -16,7 +16,8 @@ from metering.total import Grain
 
 _WANTED: Final = "wanted is a local date 2026-10-25, month 2026-10 or year 2026, or an instant with an offset such as 2026-10-25T13:00:00Z"
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
-_FIRST_YEAR: Final = 2000
+_FIRST_YEAR: Final = 1999
+"""West of Greenwich the first readings that are accepted are of its last evening."""
 _LAST_YEAR: Final = 9000
 
 

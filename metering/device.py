@@ -222,7 +222,8 @@ class Device:
                     high = self.calendar.hour(trace.starts[k])[1]
                 else:
                     states.append((k, state))
-            if high is not None and _settled(walk, high):
+            # The walk to go on with must not hold an hour from before the edit: it would tell that hour again, as it was.
+            if high is not None and _settled(walk, high) and self._walk is not None and high <= self._walk.start:
                 return _Rewalk(walk, high, states, newest=False)
         return _Rewalk(walk, _NEVER, states, newest=True)
 

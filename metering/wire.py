@@ -9,13 +9,15 @@ from typing import Any, Final, get_args, get_type_hints
 import orjson
 
 from metering.compact import to_json
-from metering.rules import YEAR_2000_MS
+from metering.rules import MS_PER_HOUR, YEAR_2000_MS
 from metering.total import Grain, Method, Total
 
 LARGEST: Final = 2**56
 """No number of a total is further from 0. So much more than any meter can count, and so little that a month of it still fits into 64 bits."""
 LONGEST: Final = 64 * 1024
 """Bytes of a total on its way; more than a hundred times what one has today."""
+EARLIEST_MS: Final = YEAR_2000_MS - 32 * 24 * MS_PER_HOUR
+"""The month of a reading from the first moment of 2000 begins before it, in UTC always where a zone is east, and by the calendar where it is west."""
 YEAR_9999_MS: Final = 253_370_764_800_000
 """No period and no instant is later: calendars need room for the next month."""
 _DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -62,7 +64,7 @@ def _check(fields: dict[str, Any]) -> None:
         raise TypeError("a number that is none")
     if not (min(numbers) >= -LARGEST and max(numbers) <= LARGEST):
         raise ValueError("a number beyond 2⁵⁶")
-    if not YEAR_2000_MS <= fields["start"] * 1000 < fields["end"] * 1000 <= YEAR_9999_MS:
+    if not EARLIEST_MS <= fields["start"] * 1000 < fields["end"] * 1000 <= YEAR_9999_MS:
         raise ValueError("start, end")
     for name in _INSTANTS:
         if fields[name] is not None and not 0 <= fields[name] <= YEAR_9999_MS:

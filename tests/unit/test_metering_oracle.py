@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -71,6 +72,41 @@ def test_honest_registers_in_any_order_give_the_oracles_totals(data: st.DataObje
     messages = strategies.as_messages(data.draw(strategies.batched(list(elements))))
     places = st.sets(st.integers(1, len(messages)))
     compare(rules, messages, data.draw(places), data.draw(places))
+
+
+# Once wrong. A device sends; then a reading comes for an hour before; then the device turns two hours; all between two checkpoints.
+#
+#     7 July 10:00                10 July 10:00       11:00              12:00              13:00
+#     0 W, three days of nothing        10:59:30 (2nd)  11:00:10 (1st)       12:00:10           13:00:10
+
+
+def instant(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def after_silence(*told: tuple[str, dict[str, int]]) -> list[Message]:
+    later = [{"at": instant(f"2025-07-10T{time}Z"), **values} for time, values in told]
+    return strategies.as_messages([{"at": instant("2025-07-07T10:00:00Z"), "power_w": 0}, *later])
+
+
+@pytest.mark.parametrize("checkpoints", [set(), {1}, {2}, {3}, {4}, {1, 2, 3, 4}])
+def test_a_power_that_holds_into_an_hour_that_was_told_changes_it(checkpoints: set[int]) -> None:
+    times = ("11:00:10", "10:59:30", "12:00:10", "13:00:10")
+    compare(Rules(), after_silence(*((time, {"power_w": 3600}) for time in times)), checkpoints)
+
+
+@pytest.mark.parametrize("edit", [("10:55:00", 1190), ("10:50:00", 1100)], ids=["one more", "a correction"])
+@pytest.mark.parametrize("checkpoints", [{4}, {1, 4}, {4, 5}, {4, 6}, set(range(1, 9))])
+def test_a_register_whose_line_reaches_into_an_hour_that_was_told_changes_it(edit: tuple[str, int], checkpoints: set[int]) -> None:
+    before = (("10:50:00", 1000), ("11:10:00", 1200), ("11:20:00", 1200))
+    after = (("12:00:00", 1200), ("12:10:00", 1200), ("13:00:00", 1200))
+    compare(Rules(), after_silence(*((time, {"import_wh": wh, "power_w": 0}) for time, wh in (*before, edit, *after))), checkpoints)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/New_York", "Europe/Amsterdam", "Australia/Lord_Howe"])
+def test_the_first_readings_that_are_accepted_have_their_day_and_month(zone: str) -> None:
+    times = ("2000-01-01T00:00:00Z", "2000-01-01T12:00:00Z", "2000-01-05T00:00:00Z")
+    compare(Rules(zone=zone), strategies.as_messages([{"at": instant(time), "power_w": 1} for time in times]))
 
 
 # Drawn by seeds, so that there are many, and long ones
