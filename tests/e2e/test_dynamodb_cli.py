@@ -29,6 +29,8 @@ DAY_TOTAL = hour_total(
     grain=Grain.DAY, start=DAY[0], end=DAY[1], reflects=17, import_mwh=10_787_925, export_mwh=2_500_000, estimated_import_mwh=431_517
 )
 MONTH_TOTAL = hour_total(grain=Grain.MONTH, start=MONTH[0], end=MONTH[1], reflects=17, import_mwh=99_000_000)
+KEEP_S = 100 * 366 * 86_400
+"""A century: the server deletes what has expired, once a minute, and the day shown here is long past."""
 LIVE = Live("cad-000123", power_mw=431_500, power_at=DAY[0] * 1000, import_mwh=6_613_405_000, import_at=DAY[0] * 1000 - 5_000, offset=9)
 
 
@@ -60,7 +62,7 @@ def environ(stack: Stack) -> Iterator[dict[str, str]]:
         aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
     )
     for total in [*HOURS, DAY_TOTAL, MONTH_TOTAL]:
-        client.put_item(TableName=environ[f"WATTFALL_TABLE_{total.grain.upper()}S"], Item=total_to_item(total, 3, AMSTERDAM, 86_400))
+        client.put_item(TableName=environ[f"WATTFALL_TABLE_{total.grain.upper()}S"], Item=total_to_item(total, 3, AMSTERDAM, KEEP_S))
     client.update_item(TableName=environ["WATTFALL_TABLE_LIVE"], **update_live(LiveUpdate(LIVE)))
     yield environ
     client.close()
