@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check bench lock clean
+.PHONY: help env demo test prove check bench lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: env ## the whole of Wattfall on this machine, with real and invented readi
 
 test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+prove: env ## the long runs of everything that may go wrong, about an hour (ARGS="--only crash --scale 0.1")
+	@$(BIN)/python -m tests.faults.prove $(ARGS)
 
 check: env ## style, types and who may import whom
 	@$(BIN)/ruff check .

@@ -32,11 +32,12 @@ Refused = tuple[str, str, str | None, bytes | None, bytes | None, tuple[tuple[st
 
 @dataclass
 class Verdict:
-    """`lines`: what was compared, and how many; `wrong`: what differs, exactly."""
+    """`lines`: what was compared, and how many; `wrong`: what differs, exactly; `totals`: how many there are."""
 
     lines: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
+    totals: int = 0
 
     def note(self, what: str, count: int, wrong: Iterable[str]) -> None:
         """Takes the result of one comparison."""
@@ -60,6 +61,7 @@ async def judge(here: Deployment, *, context: object = "") -> Verdict:
     for oracle in oracles.values():
         verdict.outcomes += oracle.outcomes
     expected = {key: total for oracle in oracles.values() for key, total in oracle.totals().items() if not total.absent}
+    verdict.totals = len(expected)
     stored = read(exported.encode().splitlines())
     for grain, topic in zip(Grain, (topics.hours, topics.days, topics.months), strict=True):
         wanted = {key: total for key, total in expected.items() if key[1] is grain}

@@ -195,6 +195,13 @@ class Seat:
         os.kill(self.pid, signal.SIGTERM)
         return await self.ended(limit_s)
 
+    async def struck(self, number: signal.Signals, limit_s: float = 60.0) -> int:
+        """Sends a signal to a worker that somebody else waits for (`keep`); the exit code with which it ends."""
+        before = len(self.exits)
+        os.kill(self.pid, number)
+        await until(lambda: len(self.exits) > before, limit_s, lambda: f"{self.name} did not end after {number.name}:\n{self.tail}")
+        return self.exits[before]
+
     def stop(self) -> None:
         """SIGSTOP: from now on a zombie, until `go_on`."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -1,0 +1,235 @@
+"""The nemesis: does one harm after the other to running workers, drawn by a seed, makes good what can be made good, and keeps a journal.
+
+A deed counts only if it landed: the process is gone, or stopped, or the server that it hit was in use. The journal says what, to whom, when, and
+when it was over; `Pulse` says how long it took until every partition moved on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import statistics
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from streams.exits import Exit
+from streams.lag import Meter
+from tests.faults.proxy import QUIET, Proxy, Rates
+from tests.faults.workers import Deployment, Seat, until
+
+POLL_S: Final = 0.2
+STOP_S: Final = 20.0
+AGAIN_S: Final = 90.0
+BAD: Final = Rates(throttled=0.3, broken=0.02, reset=0.02, hung=0.002, lost=0.01, late=0.01)
+"""Of an outage that lets most through; 30 % throttled and 1 % of the answers lost, as DynamoDB's worst days are."""
+
+
+@dataclass
+class Deed:
+    """`began` and `over` in seconds since the nemesis was made; `landed` is how it is known to have struck."""
+
+    what: str
+    whom: str
+    began: float
+    over: float
+    landed: str
+
+
+class Journal:
+    """Every deed, one JSON line each in `file`."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.deeds = file, list[Deed]()
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+    def note(self, deed: Deed) -> None:
+        """Keeps a deed."""
+        self.deeds.append(deed)
+        with self.file.open("a") as lines:
+            lines.write(json.dumps(asdict(deed)) + "\n")
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many of each."""
+        return Counter(deed.what for deed in self.deeds)
+
+
+class Pulse:
+    """Watches the group's position in every partition of the readings: how long after a deed has every one of them moved on?"""
+
+    def __init__(self, here: Deployment) -> None:
+        self.here = here
+        self.moved: dict[int, float] = {}
+        self.waits: list[float] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to look."""
+        self.task = asyncio.create_task(self._run(), name="pulse")
+
+    async def stop(self) -> None:
+        """Looks no more."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def all_moved(self, since: float, limit_s: float = AGAIN_S) -> float:
+        """Seconds from `since` (monotonic) until every partition has moved."""
+        partitions = range(self.here.settings.partitions)
+        await until(
+            lambda: all(self.moved.get(p, 0.0) > since for p in partitions), limit_s, lambda: f"{self.still(since)}\n{self.here.last_words()}"
+        )
+        took = max(self.moved[p] for p in partitions) - since
+        self.waits.append(took)
+        return took
+
+    def still(self, since: float) -> str:
+        """Which partitions have not moved."""
+        return f"partitions {[p for p in range(self.here.settings.partitions) if self.moved.get(p, 0.0) <= since]} did not move on"
+
+    def __str__(self) -> str:
+        if not self.waits:
+            return "nothing was interrupted"
+        return f"until every partition moved on: median {statistics.median(self.waits):.1f} s, longest {max(self.waits):.1f} s, of {len(self.waits)}"
+
+    async def _run(self) -> None:
+        """A partition has moved when its position is not what it was. A broker that is away is no news."""
+        topic, group = self.here.topics.readings, f"{self.here.settings.scope}-waterfall"
+        before: dict[int, int] = {}
+        while True:
+            try:
+                async with asyncio.timeout(10), Meter(self.here.settings.brokers, {topic: self.here.settings.partitions}) as meter:
+                    await self._watch(meter, topic, group, before)
+            except (KafkaError, TimeoutError, OSError):
+                await asyncio.sleep(POLL_S)
+
+    async def _watch(self, meter: Meter, topic: str, group: str, before: dict[int, int]) -> None:
+        while True:
+            async with asyncio.timeout(5):
+                commits = await meter.commits(group)
+            now = time.monotonic()
+            for tp, found in commits.items():
+                if tp.topic == topic and before.get(tp.partition) != found.offset:
+                    before[tp.partition] = found.offset
+                    self.moved[tp.partition] = now
+            await asyncio.sleep(POLL_S)
+
+
+class Nemesis:
+    """`waterfalls` and `sinks` are kept by a supervisor (`Seat.keep`). Every method is a deed, over when it returns; it raises if it did not land."""
+
+    def __init__(self, here: Deployment, waterfalls: Sequence[Seat], sinks: Sequence[Seat], dynamodb: Proxy, seed: int) -> None:
+        self.here, self.waterfalls, self.sinks, self.dynamodb = here, waterfalls, sinks, dynamodb
+        self.random, self.began = Random(seed), time.monotonic()
+        self.journal, self.pulse = Journal(here.folder / "journal.jsonl"), Pulse(here)
+
+    async def kill(self) -> None:
+        """SIGKILL to one worker of each role; over when every partition has moved on."""
+        for seats in (self.waterfalls, self.sinks):
+            await self._deed("SIGKILL", self.random.choice(seats), self._kill)
+
+    async def _kill(self, seat: Seat) -> str:
+        code = await seat.struck(signal.SIGKILL)
+        assert code == -signal.SIGKILL, f"{seat.name} ended with {code} and not by SIGKILL"
+        await self._recovered(seat)
+        return "ended by the signal"
+
+    async def zombie(self, stopped_s: float) -> None:
+        """SIGSTOP to a worker for longer than its session; over when it was fenced and another has taken its place."""
+        await self._deed("zombie", self.random.choice(self.waterfalls), lambda seat: self._zombie(seat, stopped_s))
+
+    async def _zombie(self, seat: Seat, stopped_s: float) -> str:
+        await seat.works()
+        pid = seat.pid
+        os.kill(pid, signal.SIGSTOP)
+        since = time.monotonic()
+        await self.pulse.all_moved(since)
+        await asyncio.sleep(max(0.0, stopped_s - (time.monotonic() - since)))
+        code = await seat.struck(signal.SIGCONT)
+        assert code == Exit.FENCED, f"{seat.name} came back and ended with {code}\n{seat.tail}"
+        return f"exit {int(code)}"
+
+    async def term(self) -> None:
+        """SIGTERM to one worker of each role: it ends with 0 within 20 s."""
+        for seats in (self.waterfalls, self.sinks):
+            await self._deed("SIGTERM", self.random.choice(seats), self._term)
+
+    async def _term(self, seat: Seat) -> str:
+        began = time.monotonic()
+        code = await seat.struck(signal.SIGTERM)
+        took = time.monotonic() - began
+        assert code == 0 and took <= STOP_S, f"{seat.name} ended with {code} after {took:.1f} s\n{seat.tail}"
+        return f"exit 0 after {took:.1f} s"
+
+    async def storm(self, seconds: float, every_s: float = 3.0) -> None:
+        """A member joins or leaves every few seconds; every partition has to move all the same."""
+        guest = self.here.seat("waterfall")
+        began, turns = time.monotonic(), 0
+        while time.monotonic() - began < seconds:
+            if guest.process is None:
+                await guest.start()
+            else:
+                await guest.term(STOP_S)
+            turns += 1
+            await asyncio.sleep(every_s)
+        if guest.process is not None:
+            await guest.term(STOP_S)
+        await self.pulse.all_moved(time.monotonic())
+        assert turns >= 2
+        self._note("rebalance storm", guest.name, began, f"{turns} times")
+
+    async def broker(self, number: signal.Signals, seconds: float = 0.0) -> None:
+        """SIGTERM or SIGKILL: it is started again by the stack. SIGSTOP: it goes on after so many seconds."""
+        began, stack = time.monotonic(), self.here.stack
+        pid = stack.signal_broker(number)
+        if number == signal.SIGSTOP:
+            await asyncio.sleep(seconds)
+            os.kill(pid, signal.SIGCONT)
+            landed = "stopped and continued"
+        else:
+            landed = f"pid {await asyncio.to_thread(stack.await_other_broker, pid)} after {pid}"
+        await self.pulse.all_moved(time.monotonic(), limit_s=AGAIN_S)
+        self._note(f"broker {number.name}", "kafka", began, landed)
+
+    async def bad_dynamodb(self, seconds: float, rates: Rates = BAD) -> None:
+        """So many of the writes go wrong, for so long."""
+        began, before = time.monotonic(), self.dynamodb.counts.copy()
+        self.dynamodb.rates = rates
+        await asyncio.sleep(seconds)
+        self.dynamodb.rates = QUIET
+        struck = self.dynamodb.counts - before
+        assert struck["throttled"] > 0, struck
+        self._note("DynamoDB bad", "proxy", began, f"{dict(struck)}")
+
+    async def no_dynamodb(self, seconds: float) -> None:
+        """Nothing is answered at all."""
+        began, before = time.monotonic(), self.dynamodb.counts["down"]
+        self.dynamodb.down = True
+        await asyncio.sleep(seconds)
+        self.dynamodb.down = False
+        refused = self.dynamodb.counts["down"] - before
+        assert refused > 0
+        self._note("DynamoDB down", "proxy", began, f"{refused} requests")
+
+    async def _recovered(self, seat: Seat) -> None:
+        """After the end of a waterfall every partition moves on; sinks are judged by what is stored in the end."""
+        if seat.role == "waterfall":
+            await self.pulse.all_moved(time.monotonic())
+
+    async def _deed(self, what: str, seat: Seat, do: Callable[[Seat], Awaitable[str]]) -> None:
+        await until(lambda: seat.process is not None, AGAIN_S, lambda: f"nobody came to {seat.name}")
+        began = time.monotonic()
+        landed = await do(seat)
+        self._note(what, seat.name, began, landed)
+
+    def _note(self, what: str, whom: str, began: float, landed: str) -> None:
+        self.journal.note(Deed(what, whom, round(began - self.began, 2), round(time.monotonic() - self.began, 2), landed))
