@@ -41,10 +41,15 @@ class Thread(driver.AIOKafkaConsumerThread):
 
     async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
         """The end of each changelog as recovery means it: one behind the last *record*, whatever markers follow it."""
-        ends = await super()._highwaters(partitions)
+        consumer: Any = self.consumer
+        fence, ends = consumer.fence, await super()._highwaters(partitions)
         transport: Any = self.transport
         servers = driver.server_list(transport.url, transport.default_port)
-        return {TP(*tp): end for tp, end in (await last_records(servers, ends)).items()}
+        found = {TP(*tp): end for tp, end in (await last_records(servers, ends)).items()}
+        begins = await self._ensure_consumer().beginning_offsets([TopicPartition(*tp) for tp in found])
+        if fence is consumer.fence:
+            consumer.ends.update({tp: end if end > begins[tp] else 0 for tp, end in found.items()})
+        return found
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None) -> Any:
         """All that has been fetched of the active partitions, as batches with their positions; waits up to `timeout` for something."""

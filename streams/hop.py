@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
+
+from faust.types import TP
 
 from streams import faults
 from streams.batch import Batch
@@ -65,6 +67,11 @@ class Hop:
         """A last checkpoint of every lane. The lanes are gone the moment this is called: a late batch finds none."""
         lanes, self.lanes = self.lanes, {}
         await asyncio.gather(*[lane.close() for lane in lanes.values()])
+
+    def recovered(self, partition: int, ends: Mapping[TP, int]) -> bool:
+        """The table holds all that its changelog had when the fence was there; the log has no other writer since."""
+        end = ends.get(TP(self.shared.to.table, partition))
+        return end is not None and self.shared.rows.reached(partition) >= end
 
     def position(self, partition: int) -> int | None:
         """From the lane, if it runs already; else from the recovered table, whose guard must be ours."""

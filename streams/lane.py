@@ -40,6 +40,9 @@ class Rows(Protocol):
     def load(self, partition: int, key: bytes) -> bytes | None:
         """One row, or None."""
 
+    def reached(self, partition: int) -> int:
+        """The changelog's position up to which the rows are there; 0 where there are none."""
+
     def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
         """Takes what a committed checkpoint wrote, and the changelog's offset of its last row, at once."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
+
+from faust.types import TP
 
 from streams.batch import Batch
 
@@ -21,6 +23,9 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Revoked, or the worker stops: a last checkpoint while the partitions are still ours. Ends the process where it cannot."""
+
+    def recovered(self, partition: int, ends: Mapping[TP, int]) -> bool:
+        """Is the state all there? `ends`: of each changelog the position behind its last record, as it was after the fence; absent: not known yet."""
 
     def position(self, partition: int) -> int | None:
         """Where to go on, from the state as it is now, after recovery; None if the state knows of none."""

@@ -67,6 +67,10 @@ class Tap:
         self.expected.clear()
         self.committed.clear()
 
+    def recovered(self, partition: int, ends: Mapping[TP, int]) -> bool:
+        """There is no state."""
+        return True
+
     def position(self, partition: int) -> int | None:
         """Where it was, if it runs; else the commit decides."""
         return self.expected.get(partition)

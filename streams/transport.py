@@ -67,6 +67,8 @@ class Consumer(driver.Consumer):
         self.serials: dict[TP, int] = {}
         self.serial = 0
         self.behind = 0
+        self.fence: object = None
+        self.ends: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -75,13 +77,16 @@ class Consumer(driver.Consumer):
         """Fences before Faust's recovery asks for the changelogs' ends. Never returns with a fence missing."""
         self.serials.clear()
         self.unstarted = {tp for tp in assigned if tp.topic in self.app.sources}
+        self.fence = None
         await self.app.open_sources(self.unstarted)
+        self.fence, self.ends = object(), {}  # what is asked of the changelogs from here on nobody else can make older
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """The last checkpoint is made while the partitions are still ours."""
         self.serials.clear()
         self.unstarted.clear()
+        self.fence, self.ends = None, {}
         await self.app.close_sources()
         await super().on_partitions_revoked(revoked)
 
@@ -101,6 +106,9 @@ class Consumer(driver.Consumer):
         self._unacked_messages.discard(message)
         return True
 
+    async def perform_seek(self) -> None:
+        """Nothing: the start rule seeks, and what Faust would seek to is what the group committed."""
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: it looks for commits that are not made here."""
 
@@ -110,7 +118,13 @@ class Consumer(driver.Consumer):
         await asyncio.wait_for(self._thread.call_thread(self._thread._ensure_consumer().commit, wanted), COMMIT_LIMIT_S)
 
     async def _start(self) -> None:
-        """The start rule, for all partitions that wait for it."""
+        """The start rule, for all partitions that wait for it.
+
+        Faust's `rebalancing` alone does not tell that the state is there: when the group changes while a recovery comes to its end, that end
+        resets it, and the recovery for the new assignment has not begun. So the tables themselves are asked.
+        """
+        if not all(self.app.sources[tp.topic].recovered(tp.partition, self.ends) for tp in self.unstarted):
+            return
         generation, thread, consumer = self.app.consumer_generation_id, self._thread, self._thread._ensure_consumer()
         tps = [TopicPartition(*tp) for tp in sorted(self.unstarted)]
         begins = await self._ask(consumer.beginning_offsets, tps)

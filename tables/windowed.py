@@ -28,7 +28,7 @@ class WindowedTable(faust.Table[bytes, bytes]):
     def __init__(self, app: Any, *, name: str, changelog: str, partitions: int, opener: Callable[[int], Store], leave: Leave) -> None:
         self.changelog_name, self.opener, self.leave = changelog, opener, leave
         self.stores: dict[int, Store] = {}
-        self.reached: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         super().__init__(
             app, name=name, partitions=partitions, store="memory://", recovery_buffer_size=RECOVERY_BATCHES, schema=RecordBatches()
         )  # Faust's own store stays empty
@@ -40,17 +40,21 @@ class WindowedTable(faust.Table[bytes, bytes]):
         """One row of an assigned partition, or None. Raises KeyError for a partition that is not ours."""
         return self.stores[partition].get(key)
 
+    def reached(self, partition: int) -> int:
+        """The changelog's position up to which the rows are there; 0 where there are none, or the store is not open yet."""
+        return self.ends.get(partition, 0)
+
     def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
         """Takes what a committed checkpoint wrote. Raises KeyError once the partition was revoked."""
         self.stores[partition].apply(rows, offset)
-        self.reached[partition] = offset + 1
+        self.ends[partition] = offset + 1
 
     def persisted_offset(self, tp: TP) -> int | None:
         """How far the local store is; opens it."""
         store = self.stores.get(tp.partition)
         if store is None:
             store = self.stores[tp.partition] = self.opener(tp.partition)
-            self.reached[tp.partition] = (store.offset or 0) + 1
+            self.ends[tp.partition] = 0 if store.offset is None else store.offset + 1
         return store.offset
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
@@ -64,14 +68,15 @@ class WindowedTable(faust.Table[bytes, bytes]):
     def recover(self, fetched: Batch) -> None:
         """Takes a stretch of the changelog. Raises ValueError if it does not follow on what the store has."""
         store = self.stores[fetched.partition]
-        if store.offset is not None and fetched.begin > self.reached[fetched.partition]:
-            raise ValueError(f"partition {fetched.partition} is at {self.reached[fetched.partition]}, but got [{fetched.begin}, {fetched.end})")
+        if store.offset is not None and fetched.begin > self.ends[fetched.partition]:
+            raise ValueError(f"partition {fetched.partition} is at {self.ends[fetched.partition]}, but got [{fetched.begin}, {fetched.end})")
         store.apply([(record.key, record.value) for record in fetched.records], fetched.records[-1].offset)
-        self.reached[fetched.partition] = max(fetched.end, self.reached[fetched.partition])
+        self.ends[fetched.partition] = max(fetched.end, self.ends[fetched.partition])
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Closes the stores of partitions that went."""
         ours = {tp.partition for tp in assigned if tp.topic == self.changelog_name}
         for partition in [p for p in self.stores if p not in ours]:
             self.stores.pop(partition).close()
+            self.ends.pop(partition, None)
         log.info("table %s: recovering %d partitions", self.name, len(ours))

@@ -39,7 +39,7 @@ def test_the_versions_are_the_ones_that_were_read(package: str, pinned: str) -> 
     [
         (driver.AIOKafkaConsumerThread, ["_create_worker_consumer", "_highwaters", "_fetch_records", "_ensure_consumer"]),
         (driver.Consumer, ["_new_consumer_thread", "on_partitions_assigned", "on_partitions_revoked", "verify_event_path"]),
-        (consumer.Consumer, ["_drain_messages", "_wait_next_records", "commit", "ack", "seek"]),
+        (consumer.Consumer, ["_drain_messages", "_wait_next_records", "commit", "ack", "seek", "perform_seek"]),
         (consumer.ThreadDelegateConsumer, ["threadsafe_partitions_revoked", "threadsafe_partitions_assigned"]),
         (fetcher.Fetcher, ["_create_fetch_waiter", "_notify"]),
         (fetcher.FetchResult, ["check_assignment", "getall", "has_more"]),

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 from aiokafka.structs import ConsumerRecord
+from faust.types import TP
 
 from metering.rules import Rules
 from streams.batch import SLICE_BYTES, Batch
@@ -68,6 +69,9 @@ class Table:
 
     def load(self, partition: int, key: bytes) -> bytes | None:
         return self.rows.get(key)
+
+    def reached(self, partition: int) -> int:
+        return 0 if self.rows.offset is None else self.rows.offset + 1
 
     def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
         self.rows.apply(rows, offset)
@@ -244,3 +248,10 @@ def test_a_lane_that_closes_takes_no_further_slice() -> None:
         assert (it.fold.seen, it.lane.position) == ([0], 1)
 
     play(scene())
+
+
+@pytest.mark.parametrize(("end", "recovered"), [(None, False), (0, True), (2, True), (3, False)])
+def test_a_table_is_recovered_when_it_holds_all_that_its_changelog_had_at_the_fence(end: int | None, recovered: bool) -> None:
+    it = Scene(Position(5, Counter(), guard().digest))  # its rows end at position 2
+    ends = {TP(TO.table, 1): 0} | ({} if end is None else {TP(TO.table, 0): end})
+    assert it.hop.recovered(0, ends) is recovered
