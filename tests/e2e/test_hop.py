@@ -270,6 +270,28 @@ def test_a_zombie_is_fenced_and_leaves(field: Field) -> None:
     field.await_counted()
 
 
+def test_a_zombie_is_shut_out_before_its_successor_has_written_anything(field: Field) -> None:
+    """What it holds in memory is not durable, and the successor, who reads it again, has not made it so."""
+    zombie = field.worker("a", WATTFALL_FAULT="pause:after_fold:3")
+    field.await_log("a", TAKEN)
+    field.send_values(b"0")
+    field.sent = 1
+    field.await_log("a", "fault at after_fold: held")
+    os.kill(zombie.pid, signal.SIGSTOP)
+    successor = field.worker("b", WATTFALL_CHECKPOINT_HOURS_S="3600")
+    field.await_log("b", "taking from")
+    os.kill(zombie.pid, signal.SIGCONT)
+    limit = time.monotonic() + 20
+    while zombie.poll() is None:
+        assert not field.records(field.table), "the zombie has written"
+        assert time.monotonic() < limit, field.log("a")
+    assert zombie.returncode == Exit.FENCED, field.log("a")
+    assert not field.records(field.table), "the zombie has written"
+    successor.terminate()
+    assert successor.wait(20) == Exit.STOPPED
+    field.await_counted()
+
+
 @pytest.mark.parametrize("point", ["before_commit:3", "before_store:2"])
 def test_a_crash_at_a_point(field: Field, point: str) -> None:
     """With static membership: whoever comes back under its name need not wait for the session to end."""
