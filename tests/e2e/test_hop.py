@@ -26,6 +26,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.checkpoint import WHOLE_BYTES
 from streams.exits import Exit
+from tables.stores import RocksStore
 from tests.stack import ROOT, Stack
 
 PARTITIONS, KEYS = 4, 50
@@ -116,6 +117,17 @@ class Field:
                 assert rows.get(key, set()) <= row, f"{key!r} lost numbers at {record.partition}/{record.offset}"
                 rows[key] = row
         return rows, sum(positions.values(), Counter())
+
+    def assert_stores_are_copies(self, name: str) -> None:
+        """The local stores of a worker that is gone hold what was committed up to their offset, and nothing else."""
+        folders = [file.parent for file in (self.folder / name).rglob("CURRENT")]
+        assert len(folders) == PARTITIONS
+        committed = self.records(self.table)
+        for folder in folders:
+            store = RocksStore(folder, time.time)
+            rows, offset = dict(store.items()), -1 if store.offset is None else store.offset
+            store.close()
+            assert rows == {record.key: record.value for record in committed if record.partition == int(folder.name) and record.offset <= offset}
 
     def await_counted(self, limit_s: float = 40.0) -> None:
         """Until everything sent is in a checkpoint, exactly once."""
@@ -299,6 +311,7 @@ def test_a_crash_at_a_point(field: Field, point: str) -> None:
     first = field.worker("a", WATTFALL_FAULT=point, WATTFALL_MEMBER="a")
     field.send(300)
     assert first.wait(30) == -signal.SIGKILL
+    field.assert_stores_are_copies("a")
     field.send(100)
     field.worker("a", WATTFALL_MEMBER="a")
     field.await_counted()
