@@ -25,10 +25,13 @@ LONDON = Calendar("Europe/London")
 
 
 class Backend(Protocol):
-    """A store, and a look at what is in it."""
+    """A store, the same one for another worker, who knows nothing of the first, and a look at what is in it."""
 
     @property
     def store(self) -> Store: ...
+
+    @property
+    def successor(self) -> Store: ...
 
     def total(self, like: Total) -> Total | None: ...
 
@@ -37,7 +40,7 @@ class Backend(Protocol):
 
 class InMemory:
     def __init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = self.successor = MemoryStore()
 
     def total(self, like: Total) -> Total | None:
         held = self.store.totals.get((like.device, like.grain, like.start))
@@ -49,7 +52,7 @@ class InMemory:
 
 class InDynamoDB:
     def __init__(self, settings: Settings) -> None:
-        self.store = DynamoStore(writing_client(settings.threads), settings)
+        self.store, self.successor = (DynamoStore(writing_client(settings.threads), settings) for _ in range(2))
         self.reader = Reader(asking_client(), settings.tables)
 
     def total(self, like: Total) -> Total | None:
@@ -68,6 +71,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     backend = InDynamoDB(request.getfixturevalue("tables"))
     yield backend
     backend.store.close()
+    backend.successor.close()
 
 
 def day_total(**changed: Any) -> Total:
@@ -90,6 +94,13 @@ async def test_a_later_total_replaces_all_of_an_earlier_one(backend: Backend) ->
     await backend.store.put_total(hour_total(offset=5, resets=1, export_mwh=7), 3)
     later = hour_total(offset=6, method=None, power_min_mw=None)
     assert await backend.store.put_total(later, 3) is Outcome.STORED
+    assert backend.total(later) == later
+
+
+async def test_a_later_total_by_another_worker_replaces_all_of_it_too(backend: Backend) -> None:
+    await backend.store.put_total(hour_total(offset=5, import_mwh=431_000), 3)
+    later = hour_total(offset=6)
+    assert await backend.successor.put_total(later, 3) is Outcome.STORED
     assert backend.total(later) == later
 
 
