@@ -124,6 +124,15 @@ def test_a_reading_before_the_open_hours_is_late_and_changes_nothing() -> None:
     assert bench.take(reading(h(5), 1), reading(h(2), 1), reading(h(1, 59), 1), reading(h(0), 1)) == [COUNTED, COUNTED, LATE, LATE]
 
 
+@pytest.mark.parametrize("years", [-24, 0, 24])
+def test_readings_of_any_age_are_late_by_the_devices_own_time(years: int) -> None:
+    """A replay decides as the first run did, whatever the time of day is meanwhile."""
+    away = years * 8_766
+    bench = Bench(SHORT)
+    taken = bench.take(*(reading(h(away + hours, minutes), 1) for hours, minutes in ((0, 30), (2, 29), (2, 30), (0, 0), (0, -1))))
+    assert taken == [COUNTED] * 4 + [LATE]
+
+
 @pytest.mark.parametrize("crashes", [False, True])
 def test_only_what_led_closes_hours(crashes: bool) -> None:
     # a live reading ends a silence; then the box hands in what it kept, and nothing closes until the device has been back for 2 h
