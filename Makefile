@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test prove check bench lock clean
+.PHONY: help env demo test prove mutants check bench lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
 
 prove: env ## the long runs of everything that may go wrong, about an hour (ARGS="--only crash --scale 0.1")
 	@$(BIN)/python -m tests.faults.prove $(ARGS)
+
+mutants: env ## break the product on purpose, in one way after the other, and see which test notices (ARGS="--list" shows the ways)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: env ## style, types and who may import whom
 	@$(BIN)/ruff check .

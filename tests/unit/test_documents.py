@@ -67,7 +67,7 @@ def test_the_sections_that_are_cited_by_number_are_there() -> None:
     assert len(cited) > 10 and cited <= {chapter or section for chapter, section in there}
 
 
-@pytest.mark.parametrize("command", ["agents", "dynamodb", "ingest", "local", "demo", "bench"])
+@pytest.mark.parametrize("command", ["agents", "dynamodb", "ingest", "local", "demo", "bench", "tests.mutants"])
 def test_every_command_helps_with_an_example(command: str) -> None:
     said = subprocess.run([sys.executable, "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "example" in said

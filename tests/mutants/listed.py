@@ -1,0 +1,12 @@
+"""All mutants, in the order in which they are tried and told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.hops import HOPS
+from tests.mutants.mutant import Mutant
+from tests.mutants.rules import RULES
+from tests.mutants.sinks import SINKS
+
+MUTANTS: Final[tuple[Mutant, ...]] = (*HOPS, *SINKS, *RULES)

@@ -1,0 +1,28 @@
+"""The table of the mutants in docs/proof.md; written only after all of them were caught."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+from tests.stack import ROOT
+
+PAGE: Final = ROOT / "docs" / "proof.md"
+_TABLE: Final = re.compile(r"(<!-- generated: mutants -->\n).*?(<!-- end of mutants -->)", re.DOTALL)
+
+
+def table(mutants: Sequence[Mutant]) -> str:
+    """One row a mutant."""
+    rows = ["| mutant | what it makes untrue | where | caught by |\n|---|---|---|---|\n"]
+    for mutant in mutants:
+        files, tests = (", ".join(f"`{each}`" for each in some) for some in (mutant.files, mutant.tests))
+        rows.append(f"| {mutant.name} | {mutant.claim} | {files} | {tests} |\n")
+    return "".join(rows)
+
+
+def write(mutants: Sequence[Mutant]) -> None:
+    """Puts the table into its place."""
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(_TABLE.sub(lambda found: found[1] + table(mutants) + found[2], text), encoding="utf-8")
