@@ -45,7 +45,7 @@ class Ground:
             rules=self.settings.rules,
             epoch=self.settings.epoch,
             cluster=self.cluster.ident,
-            topics={name: self.cluster.topics[name].ident for name in (self.topics.readings, self.topics.hours, self.topics.days)},
+            topics={name: self.cluster.topics[name].ident for name in (self.topics.readings, *self.topics.levels)},
             partitions=self.partitions,
             tz=version("tzdata"),
         )

@@ -34,8 +34,8 @@ async def check(settings: Settings) -> Exit:
         there = [spec for spec in wanted if spec.name in cluster.topics]
         configs = await configurations(client, [spec.name for spec in there]) if there else {}
     for spec in there:
-        wrong += unlike(spec, configs[spec.name], settings.replication > 2)
+        wrong += unlike(spec, configs[spec.name], cluster.topics[spec.name].replication > 2)
     for line in wrong:
         print(line)
-    print(f"{len(wanted)} topics checked, {len(wrong)} things wrong")
+    print(f"{len(wanted)} topics checked, {len(wrong)} {'thing' if len(wrong) == 1 else 'things'} wrong")
     return Exit.FAILED if wrong else Exit.STOPPED

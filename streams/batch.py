@@ -30,7 +30,8 @@ class Batch:
     """The committed records between the positions `[begin, end)`, in order.
 
     There may be fewer than `end - begin`, even none: markers, compaction and aborted transactions leave holes. `serial` is the start (see
-    streams/transport.py) that it was fetched after; a batch of an older start is never folded.
+    streams/transport.py) that it was fetched after; a batch of an older start is never folded. `after`, of a changelog: the offset of the last
+    record that was delivered before these, None if there was none since the assignment.
     """
 
     partition: int
@@ -38,6 +39,7 @@ class Batch:
     begin: int
     end: int
     serial: int = 0
+    after: int | None = None
 
     def slices(self) -> Iterator[tuple[list[Record], int]]:
         """The records in pieces of about `SLICE_BYTES`, each with the position behind it; at least one piece."""

@@ -35,6 +35,7 @@ class Topic:
     name: str
     ident: str
     partitions: int
+    replication: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ async def describe(client: AIOKafkaAdminClient) -> Cluster:
     response = await client._send_request(MetadataWithIds())
     topics = {}
     for _, name, ident, _, partitions, *_ in response.topics:
-        topics[name] = Topic(name, str(ident), len(partitions))
+        topics[name] = Topic(name, str(ident), len(partitions), min((len(replicas) for _, _, _, _, replicas, *_ in partitions), default=1))
     return Cluster(str(response.cluster_id), topics)
 
 

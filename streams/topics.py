@@ -21,6 +21,8 @@ MESSAGE_BYTES: Final = 2 * 1024 * 1024
 """More than the largest message a reading may be in (1 MiB), so that a larger one is refused with a reason and not by the broker."""
 STAMP: Final = {"message.timestamp.type": "LogAppendTime"}
 """The broker's clock everywhere: neither a gateway with a wrong clock decides what is in the future, nor a worker with one what is refused."""
+ANY_SIZE: Final = {"retention.bytes": "-1"}
+"""Time alone decides what goes: a limit in bytes would undercut it."""
 REFUSED_BYTES: Final = MESSAGE_BYTES + 64 * 1024
 
 
@@ -66,6 +68,11 @@ class Topics:
         )
 
     @property
+    def levels(self) -> tuple[str, str, str]:
+        """What the hops make."""
+        return self.hours, self.days, self.months
+
+    @property
     def waterfall(self) -> tuple[str, ...]:
         """What the role waterfall cannot do without."""
         return tuple(spec.name for spec in specs(self))
@@ -79,28 +86,28 @@ class Topics:
 def specs(topics: Topics) -> list[TopicSpec]:
     """Every topic with its configuration, in the order of the flow."""
     found = [readings(topics.readings)]
-    found += [level(name) for name in (topics.hours, topics.days, topics.months)]
+    found += [level(name) for name in topics.levels]
     found += [refused(name) for name in (topics.rejected, topics.late)]
     return found + [changelog(name) for name in (topics.hours_table, topics.days_table, topics.months_table)]
 
 
 def readings(name: str) -> TopicSpec:
     """What meters and gateways send."""
-    clean = {"cleanup.policy": "delete"} | STAMP
+    clean = {"cleanup.policy": "delete"} | STAMP | ANY_SIZE
     kept = {"retention.ms": str(READINGS_DAYS * DAY_MS), "max.message.bytes": str(MESSAGE_BYTES)}
     return TopicSpec(name, clean | kept, clean, {"retention.ms": 66 * DAY_MS, "max.message.bytes": MESSAGE_BYTES})
 
 
 def level(name: str) -> TopicSpec:
     """Whole totals: the newest of each period is kept for 13 months."""
-    clean = {"cleanup.policy": "compact,delete"} | STAMP
+    clean = {"cleanup.policy": "compact,delete"} | STAMP | ANY_SIZE
     kept = {"retention.ms": str(LEVEL_DAYS * DAY_MS), "max.message.bytes": str(MESSAGE_BYTES), "segment.ms": str(DAY_MS)}
     return TopicSpec(name, clean | kept, clean, {"retention.ms": LEVEL_DAYS * DAY_MS, "max.message.bytes": MESSAGE_BYTES})
 
 
 def refused(name: str) -> TopicSpec:
     """The originals of what could not be counted, with room for the headers that say why."""
-    clean = {"cleanup.policy": "delete"} | STAMP
+    clean = {"cleanup.policy": "delete"} | STAMP | ANY_SIZE
     kept = {"retention.ms": str(REFUSED_DAYS * DAY_MS), "max.message.bytes": str(REFUSED_BYTES)}
     return TopicSpec(name, clean | kept, clean, {"retention.ms": 7 * DAY_MS, "max.message.bytes": REFUSED_BYTES})
 

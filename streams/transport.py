@@ -69,6 +69,7 @@ class Consumer(driver.Consumer):
         self.behind = 0
         self.fence: object = None
         self.ends: dict[TP, int] = {}
+        self.delivered: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
@@ -78,6 +79,7 @@ class Consumer(driver.Consumer):
         self.serials.clear()
         self.unstarted = {tp for tp in assigned if tp.topic in self.app.sources}
         self.fence = None
+        self.delivered.clear()
         await self.app.open_sources(self.unstarted)
         self.fence, self.ends = object(), {}  # what is asked of the changelogs from here on nobody else can make older
         await super().on_partitions_assigned(assigned, generation_id)
@@ -123,16 +125,17 @@ class Consumer(driver.Consumer):
         Faust's `rebalancing` alone does not tell that the state is there: when the group changes while a recovery comes to its end, that end
         resets it, and the recovery for the new assignment has not begun. So the tables themselves are asked.
         """
-        if not all(self.app.sources[tp.topic].recovered(tp.partition, self.ends) for tp in self.unstarted):
+        waiting = sorted(self.unstarted)
+        if not all(self.app.sources[tp.topic].recovered(tp.partition, self.ends) for tp in waiting):
             return
         generation, thread, consumer = self.app.consumer_generation_id, self._thread, self._thread._ensure_consumer()
-        tps = [TopicPartition(*tp) for tp in sorted(self.unstarted)]
+        tps = [TopicPartition(*tp) for tp in waiting]
         begins = await self._ask(consumer.beginning_offsets, tps)
         ends = await self._ask(consumer.end_offsets, tps)
         commits = await self._ask(thread.committed_offsets, tps)
         if self.app.rebalancing or self.app.consumer_generation_id != generation:
             return
-        positions = {tp: self._position(tp, commits.get(tp), begins[tp]) for tp in sorted(self.unstarted)}
+        positions = {tp: self._position(tp, commits.get(tp), begins[tp]) for tp in waiting if tp in self.unstarted}
         if not await self._within(positions, ends):
             return
         for tp, position in positions.items():
@@ -205,6 +208,7 @@ class Consumer(driver.Consumer):
                 continue  # no records, or a changelog's before recovery has sought its place
             else:
                 faults.hit("during_recovery")
+                batch.after, self.delivered[tp] = self.delivered.get(tp), batch.records[-1].offset
             message = self._message(tp, batch)
             await self.callback(message)
             self._read_offset[tp] = batch.end - 1
