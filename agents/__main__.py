@@ -23,6 +23,7 @@ from settings.environ import SettingError
 from streams import faults
 from streams.cluster import ClusterError
 from streams.exits import Exit
+from streams.logs import quieten
 from streams.settings import Settings
 
 EXAMPLE = """example:
@@ -78,6 +79,7 @@ def logs() -> None:
     """Progress for people on standard error."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("wattfall").setLevel(logging.INFO)
+    quieten("aiokafka", "faust", "mode")
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

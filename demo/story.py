@@ -22,10 +22,12 @@ METERS: Final = tuple(Meter(number) for number in (1, 2, 3))
 BEFORE_S: Final = 3600
 DONE_WITHIN_S: Final = 300
 NAMED: Final = 20
+REAL_HOUSE: Final = "house-1"
 VIEWS: Final = (
     ("a day by hours", (house.DEVICE, "--grain", "hour", "--from", f"{house.YEAR}-06-21")),
     ("a month by days", (house.DEVICE, "--grain", "day", "--from", f"{house.YEAR}-02")),
     ("a year by months", (house.DEVICE, "--grain", "month", "--from", f"{house.YEAR}")),
+    ("a real house, a day by hours, from its power alone", (REAL_HOUSE, "--grain", "hour", "--from", "2013-04-14")),
     ("the live reading", (METERS[0].device, "--grain", "live")),
 )
 
