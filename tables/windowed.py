@@ -73,7 +73,8 @@ class WindowedTable(faust.Table[bytes, bytes]):
         if store is None:
             return
         reached = self.reached(fetched.partition)
-        if fetched.after is None and store.offset is not None and fetched.begin > reached or fetched.after is not None and fetched.after >= reached:
+        missing = store.offset is not None if fetched.after is None else fetched.after >= reached
+        if fetched.begin > reached and missing:
             raise ValueError(f"partition {fetched.partition} is at {reached}, but got [{fetched.begin}, {fetched.end}) after {fetched.after}")
         store.apply([(record.key, record.value) for record in fetched.records], fetched.records[-1].offset)
 

@@ -44,6 +44,7 @@ def batch(begin: int, end: int, *offsets: int, after: int | None, partition: int
         (4, [batch(4, 6, 4, after=None), batch(6, 9, 6, after=4)]),  # the record that was kept, its marker, and on
         (4, [batch(6, 9, 6, after=4)]),  # Faust passes over a batch whose last record is kept
         (None, [batch(70, 75, 71, after=None)]),  # all before was compacted away
+        (None, [batch(0, 3, 1, after=1)]),  # sought a second time, and what the first brought was thrown away
     ],
 )
 def test_what_follows_is_taken(kept: int | None, taken: list[Batch]) -> None:
