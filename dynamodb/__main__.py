@@ -21,7 +21,7 @@ from dynamodb.items import NoItem
 from dynamodb.reader import Reader
 from dynamodb.settings import Settings
 from dynamodb.span import NoSpan, periods, span
-from dynamodb.view import live_view, totals_view
+from dynamodb.view import astray, astray_line, live_view, totals_view
 from metering.period import Calendar
 from metering.total import Grain
 from metering.wire import total_to_json
@@ -84,12 +84,15 @@ def read(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) 
     grain, calendar = Grain(asked.grain), Calendar(settings.zone)
     start, end = span(asked.start, asked.end, grain, int(time.time()), calendar)
     totals = Reader(client, settings.tables).totals(asked.device, grain, start, end, calendar)
+    spans = list(periods(start, end, grain, calendar))
     if asked.json:
         for total in totals:
             sys.stdout.buffer.write(total_to_json(total) + b"\n")
     elif totals:
         paper = console()
-        paper.print(totals_view(asked.device, grain, periods(start, end, grain, calendar), totals, settings.zone, paper.width))
+        paper.print(totals_view(asked.device, grain, spans, totals, settings.zone, paper.width))
+    if strays := astray(spans, totals):
+        print(f"wattfall: {astray_line(len(strays), grain, settings.zone)}", file=sys.stderr)
     return found(bool(totals), f"no {grain} of {asked.device} in this time")
 
 

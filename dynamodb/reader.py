@@ -31,7 +31,8 @@ class Reader:
     def totals(self, device: str, grain: Grain, start_s: int, end_s: int, calendar: Calendar) -> list[Total]:
         """The device's totals of the periods that lie in or reach into `[start_s, end_s)`, epoch s, in order of time.
 
-        Those that hold nothing any more are left out. A local day of hours is one request: 23, 24 or 25 items within 4 KB.
+        Those that hold nothing any more are left out. Days and months are found by their local date: one that the calendar of another zone
+        made is among them, with the start that it has. A local day of hours is one request: 23, 24 or 25 items within 4 KB.
         """
         if end_s <= start_s:
             return []

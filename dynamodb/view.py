@@ -24,9 +24,13 @@ _LEFT: Final = frozenset({_BAR, "by", "remarks"})
 _NOTHING: Final = Text("–", style="dim")
 
 
-def totals_view(device: str, grain: Grain, spans: Iterable[tuple[int, int]], totals: Sequence[Total], zone: str, width: int) -> RenderableType:
-    """A row for each of `spans` (epoch s), with the total that begins there or a dash; with bars where `width` columns have room for them."""
+def totals_view(device: str, grain: Grain, spans: Sequence[tuple[int, int]], totals: Sequence[Total], zone: str, width: int) -> RenderableType:
+    """A row for each of `spans` (epoch s), with the total that begins there or a dash; with bars where `width` columns have room for them.
+
+    A total that begins with none of them has a row of its own, named by its instant in `zone`: no total is left out.
+    """
     of_start = {total.start: total for total in totals}
+    strays = {total.start for total in astray(spans, totals)}
     wide = width >= _WIDE
     exports = any(total.export_mwh or total.integral_export_mwh for total in totals)
     longest = max((total.import_mwh for total in totals), default=0)
@@ -38,10 +42,28 @@ def totals_view(device: str, grain: Grain, spans: Iterable[tuple[int, int]], tot
         justify: JustifyMethod = "left" if name in _LEFT else "right"
         table.add_column(name.strip(), justify=justify, no_wrap=name != "remarks", width=_BAR_WIDTH if name == _BAR else None)
     local = ZoneInfo(zone)
-    for start, _ in spans:
+    for start in sorted({start for start, _ in spans} | strays):
         total = of_start.get(start)
-        table.add_row(label(grain, start, local), *([columns[name](total) for name in shown] if total else [_NOTHING]))
+        name = instant(start, local) if start in strays else label(grain, start, local)
+        table.add_row(name, *([columns[name](total) for name in shown] if total else [_NOTHING]))
     return table
+
+
+def astray(spans: Sequence[tuple[int, int]], totals: Iterable[Total]) -> list[Total]:
+    """The totals that begin with none of `spans`: another zone's calendar made them."""
+    starts = {start for start, _ in spans}
+    return [total for total in totals if total.start not in starts]
+
+
+def astray_line(count: int, grain: Grain, zone: str) -> str:
+    """What a person should ask who finds so many totals astray."""
+    begin = "1 total begins" if count == 1 else f"{count} totals begin"
+    return f"{begin} at other times than {grain}s of {zone}: is WATTFALL_ZONE the one that the workers have?"
+
+
+def instant(at_s: int, zone: ZoneInfo) -> str:
+    """Local date and time with the offset, to the minute."""
+    return datetime.fromtimestamp(at_s, zone).strftime("%Y-%m-%d %H:%M%z")
 
 
 def label(grain: Grain, start_s: int, zone: ZoneInfo) -> str:
@@ -52,7 +74,7 @@ def label(grain: Grain, start_s: int, zone: ZoneInfo) -> str:
     if grain is Grain.DAY:
         return at.strftime("%Y-%m-%d %a")
     near = {datetime.fromtimestamp(start_s + step, zone).utcoffset() for step in (-3600, 0, 3600)}
-    return at.strftime("%Y-%m-%d %H:%M%z" if len(near) > 1 else "%Y-%m-%d %H:%M")
+    return instant(start_s, zone) if len(near) > 1 else at.strftime("%Y-%m-%d %H:%M")
 
 
 def coverage(total: Total) -> str:
@@ -78,8 +100,8 @@ def live_view(live: Live, now_s: float, zone: str) -> RenderableType:
     )
     for name, value, at, unit in values:
         if value is not None and at is not None:
-            instant = datetime.fromtimestamp(at / 1000, ZoneInfo(zone))
-            table.add_row(name, f"{kilo(value)} {unit}", instant.isoformat(sep=" ", timespec="seconds"), age(now_s - at / 1000))
+            local = datetime.fromtimestamp(at / 1000, ZoneInfo(zone))
+            table.add_row(name, f"{kilo(value)} {unit}", local.isoformat(sep=" ", timespec="seconds"), age(now_s - at / 1000))
     return table
 
 

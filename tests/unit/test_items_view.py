@@ -12,9 +12,9 @@ from rich.console import Console
 
 from dynamodb.settings import Settings, Tables
 from dynamodb.span import NoSpan, parse_span, periods, span
-from dynamodb.view import age, coverage, kilo, label, remarks, totals_view
+from dynamodb.view import age, astray, astray_line, coverage, kilo, label, remarks, totals_view
 from metering.period import Calendar
-from metering.total import Grain
+from metering.total import Grain, Total
 from settings.environ import SettingError
 from tests.sample_totals import epoch_s, hour_total
 
@@ -122,13 +122,48 @@ def test_no_number_is_cut_off(width: int) -> None:
     start, end = parse_span("2026-10-25", AMSTERDAM)
     spans = list(periods(start, end, Grain.HOUR, AMSTERDAM))
     totals = [hour_total(start=a, end=b, import_mwh=12_345_678, export_mwh=1_000_000, estimated_import_mwh=7_000_000) for a, b in spans[:20]]
+    shown = drawn(Grain.HOUR, spans, totals, width)
+    assert (shown.count("12.346"), shown.count("1.000"), shown.count("7.000"), shown.count("2026-10-25 ")) == (20, 20, 20, 25)
+    assert "…" not in shown
+    assert ("█" in shown) == (width > 100)
+
+
+def drawn(grain: Grain, spans: list[tuple[int, int]], totals: list[Total], width: int = 132, zone: str = "Europe/Amsterdam") -> str:
     paper = Console(file=StringIO(), width=width)
-    paper.print(totals_view("cad-1", Grain.HOUR, spans, totals, "Europe/Amsterdam", width))
+    paper.print(totals_view("cad-1", grain, spans, totals, zone, width))
     assert isinstance(paper.file, StringIO)
-    drawn = paper.file.getvalue()
-    assert (drawn.count("12.346"), drawn.count("1.000"), drawn.count("7.000"), drawn.count("2026-10-25 ")) == (20, 20, 20, 25)
-    assert "…" not in drawn
-    assert ("█" in drawn) == (width > 100)
+    return paper.file.getvalue()
+
+
+def days(month: str, calendar: Calendar) -> list[tuple[int, int]]:
+    return list(periods(*parse_span(month, calendar), Grain.DAY, calendar))
+
+
+@pytest.mark.parametrize("width", [80, 132])
+def test_days_of_another_zone_are_all_drawn(width: int) -> None:
+    """They used to be dashes: as if nothing were stored."""
+    totals = [hour_total(grain=Grain.DAY, start=a, end=b, import_mwh=12_345_678) for a, b in days("2026-10", AMSTERDAM)]
+    spans = days("2026-10", Calendar("Asia/Kathmandu"))
+    assert astray(spans, totals) == totals
+    shown = drawn(Grain.DAY, spans, totals, width, "Asia/Kathmandu")
+    assert shown.count("12.346") == 31 and "…" not in shown
+    row = next(line for line in shown.splitlines() if "2026-10-26 04:45+0545" in line)
+    assert "12.346" in row
+
+
+def test_a_total_that_is_astray_stands_where_it_belongs_in_time() -> None:
+    spans = days("2026-10", AMSTERDAM)
+    stray = hour_total(grain=Grain.DAY, start=spans[3][0] + 3600, end=spans[4][0] + 3600, import_mwh=12_345_678)
+    usual = hour_total(grain=Grain.DAY, start=spans[3][0], end=spans[3][1], import_mwh=1_000)
+    assert astray(spans, [usual, stray]) == [stray]
+    rows = [line.strip() for line in drawn(Grain.DAY, spans, [usual, stray]).splitlines() if "2026-10-04" in line]
+    assert [row.split("  ")[0] for row in rows] == ["2026-10-04 Sun", "2026-10-04 01:00+0200"]
+
+
+def test_what_is_astray_is_asked_about() -> None:
+    asked = "at other times than days of Asia/Kathmandu: is WATTFALL_ZONE the one that the workers have?"
+    assert astray_line(24, Grain.DAY, "Asia/Kathmandu") == f"24 totals begin {asked}"
+    assert astray_line(1, Grain.DAY, "Asia/Kathmandu") == f"1 total begins {asked}"
 
 
 def test_settings_have_defaults_and_name_what_is_wrong() -> None:
