@@ -41,6 +41,7 @@ EXAMPLE = """example:
 AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and credentials are read as every AWS tool reads them.
 The tables' names are WATTFALL_TABLE_LIVE, _HOURS, _DAYS and _MONTHS."""
 FROM = "first local date (2026-10-25), month (2026-10) or year, or an instant (2026-10-25T13:00:00Z); default: today, this month, this year"
+READ = "Shows a device's totals or live reading, up to the period that holds now."
 TO = "last local date, month or year, or the instant before which to stop; default: that of --from"
 
 
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("create", help="make the tables and wait until they are active; again changes nothing")
-    read = commands.add_parser("read", help="show a device's totals or live reading", description="Shows a device's totals or live reading.")
+    read = commands.add_parser("read", help="show a device's totals or live reading", description=READ)
     read.add_argument("device", metavar="DEVICE")
     read.add_argument("--grain", choices=[*map(str, Grain), "live"], default="hour", help="what a row is (default: hour)")
     read.add_argument("--from", dest="start", metavar="WHEN", help=FROM)
@@ -82,7 +83,8 @@ def read(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) 
     if asked.grain == "live":
         return read_live(client, settings, asked)
     grain, calendar = Grain(asked.grain), Calendar(settings.zone)
-    start, end = span(asked.start, asked.end, grain, int(time.time()), calendar)
+    now_s = int(time.time())
+    start, end = span(asked.start, asked.end, grain, now_s, calendar)
     totals = Reader(client, settings.tables).totals(asked.device, grain, start, end, calendar)
     spans = list(periods(start, end, grain, calendar))
     if asked.json:
@@ -90,7 +92,7 @@ def read(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) 
             sys.stdout.buffer.write(total_to_json(total) + b"\n")
     elif totals:
         paper = console()
-        paper.print(totals_view(asked.device, grain, spans, totals, settings.zone, paper.width))
+        paper.print(totals_view(asked.device, grain, spans, totals, now_s, settings.zone, paper.width))
     if strays := astray(spans, totals):
         print(f"wattfall: {astray_line(len(strays), grain, settings.zone)}", file=sys.stderr)
     return found(bool(totals), f"no {grain} of {asked.device} in this time")

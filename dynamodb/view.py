@@ -24,10 +24,12 @@ _LEFT: Final = frozenset({_BAR, "by", "remarks"})
 _NOTHING: Final = Text("–", style="dim")
 
 
-def totals_view(device: str, grain: Grain, spans: Sequence[tuple[int, int]], totals: Sequence[Total], zone: str, width: int) -> RenderableType:
-    """A row for each of `spans` (epoch s), with the total that begins there or a dash; with bars where `width` columns have room for them.
+def totals_view(
+    device: str, grain: Grain, spans: Sequence[tuple[int, int]], totals: Sequence[Total], now_s: float, zone: str, width: int
+) -> RenderableType:
+    """A row for each of `spans` (epoch s) that has begun, with the total that begins there or a dash; with bars where `width` has room for them.
 
-    A total that begins with none of them has a row of its own, named by its instant in `zone`: no total is left out.
+    No total is left out: one of the future is a row as well, and one that begins with none of `spans` has its instant in `zone` for a name.
     """
     of_start = {total.start: total for total in totals}
     strays = {total.start for total in astray(spans, totals)}
@@ -42,11 +44,16 @@ def totals_view(device: str, grain: Grain, spans: Sequence[tuple[int, int]], tot
         justify: JustifyMethod = "left" if name in _LEFT else "right"
         table.add_column(name.strip(), justify=justify, no_wrap=name != "remarks", width=_BAR_WIDTH if name == _BAR else None)
     local = ZoneInfo(zone)
-    for start in sorted({start for start, _ in spans} | strays):
+    for start in sorted({start for start, _ in begun(spans, now_s)} | of_start.keys()):
         total = of_start.get(start)
         name = instant(start, local) if start in strays else label(grain, start, local)
         table.add_row(name, *([columns[name](total) for name in shown] if total else [_NOTHING]))
     return table
+
+
+def begun(spans: Iterable[tuple[int, int]], now_s: float) -> list[tuple[int, int]]:
+    """Those of `spans` that have begun at `now_s`: of the others nothing can be known, so a view ends with the one that holds now."""
+    return [(start, end) for start, end in spans if start <= now_s]
 
 
 def astray(spans: Sequence[tuple[int, int]], totals: Iterable[Total]) -> list[Total]:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dynamodb.settings import Settings, Tables
 from dynamodb.span import NoSpan, parse_span, periods, span
-from dynamodb.view import age, astray, astray_line, coverage, kilo, label, remarks, totals_view
+from dynamodb.view import age, astray, astray_line, begun, coverage, kilo, label, remarks, totals_view
 from metering.period import Calendar
 from metering.total import Grain, Total
 from settings.environ import SettingError
@@ -20,6 +20,7 @@ from tests.sample_totals import epoch_s, hour_total
 
 AMSTERDAM = Calendar("Europe/Amsterdam")
 NOW = epoch_s("2026-10-25T12:34:56Z")
+LATER = epoch_s("2027-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -128,9 +129,11 @@ def test_no_number_is_cut_off(width: int) -> None:
     assert ("█" in shown) == (width > 100)
 
 
-def drawn(grain: Grain, spans: list[tuple[int, int]], totals: list[Total], width: int = 132, zone: str = "Europe/Amsterdam") -> str:
+def drawn(
+    grain: Grain, spans: list[tuple[int, int]], totals: list[Total], width: int = 132, zone: str = "Europe/Amsterdam", now_s: int = LATER
+) -> str:
     paper = Console(file=StringIO(), width=width)
-    paper.print(totals_view("cad-1", grain, spans, totals, zone, width))
+    paper.print(totals_view("cad-1", grain, spans, totals, now_s, zone, width))
     assert isinstance(paper.file, StringIO)
     return paper.file.getvalue()
 
@@ -164,6 +167,16 @@ def test_what_is_astray_is_asked_about() -> None:
     asked = "at other times than days of Asia/Kathmandu: is WATTFALL_ZONE the one that the workers have?"
     assert astray_line(24, Grain.DAY, "Asia/Kathmandu") == f"24 totals begin {asked}"
     assert astray_line(1, Grain.DAY, "Asia/Kathmandu") == f"1 total begins {asked}"
+
+
+def test_a_view_ends_with_the_period_that_holds_now_or_with_a_later_total() -> None:
+    spans = list(periods(*parse_span("2026-10-25", AMSTERDAM), Grain.HOUR, AMSTERDAM))
+    first, last = (hour_total(start=start, end=end) for start, end in (spans[0], spans[-1]))
+    shown = drawn(Grain.HOUR, spans, [first], now_s=NOW)
+    assert shown.count("2026-10-25 ") == 15 and "2026-10-25 13:00" in shown
+    shown = drawn(Grain.HOUR, spans, [first, last], now_s=NOW)
+    assert shown.count("2026-10-25 ") == 16 and "2026-10-25 23:00" in shown
+    assert len(begun(spans, spans[3][0])) == 4
 
 
 def test_settings_have_defaults_and_name_what_is_wrong() -> None:
