@@ -41,7 +41,8 @@ EXAMPLE = """example:
 AWS_REGION, AWS_ENDPOINT_URL_DYNAMODB and credentials are read as every AWS tool reads them.
 The tables' names are WATTFALL_TABLE_LIVE, _HOURS, _DAYS and _MONTHS."""
 FROM = "first local date (2026-10-25), month (2026-10) or year, or an instant (2026-10-25T13:00:00Z); default: today, this month, this year"
-READ = "Shows a device's totals or live reading, up to the period that holds now."
+READ = """Shows a device's totals or live reading, up to the period that holds now.
+The column peak is the highest power or, where nothing was ever imported, the highest export as a negative number."""
 TO = "last local date, month or year, or the instant before which to stop; default: that of --from"
 
 

@@ -139,13 +139,18 @@ def _columns(longest: int) -> dict[str, Callable[[Total], RenderableType]]:
         "import": lambda total: kilo(total.import_mwh),
         _BAR: lambda total: Bar(max(longest, 1), 0, max(0, total.import_mwh), width=_BAR_WIDTH, color="green"),
         "export": lambda total: kilo(total.export_mwh),
-        "peak": lambda total: _NOTHING if total.power_max_mw is None else kilo(total.power_max_mw),
+        "peak": lambda total: _NOTHING if (power := peak(total)) is None else kilo(power),
         "coverage": coverage,
         "estimated": lambda total: Text(kilo(estimated(total)), style="yellow") if estimated(total) else "",
         "balance": lambda total: kilo(balance(total)),
         "by": lambda total: total.method or _NOTHING,
         "remarks": lambda total: Text(remarks(total), style="yellow"),
     }
+
+
+def peak(total: Total) -> int | None:
+    """The highest power, mW; of a period in which nothing was ever imported the highest export, as a negative number."""
+    return total.power_min_mw if total.power_max_mw is not None and total.power_max_mw <= 0 else total.power_max_mw
 
 
 def estimated(total: Total) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dynamodb.settings import Settings, Tables
 from dynamodb.span import NoSpan, parse_span, periods, span
-from dynamodb.view import age, astray, astray_line, begun, coverage, kilo, label, remarks, totals_view
+from dynamodb.view import age, astray, astray_line, begun, coverage, kilo, label, peak, remarks, totals_view
 from metering.period import Calendar
 from metering.total import Grain, Total
 from settings.environ import SettingError
@@ -177,6 +177,14 @@ def test_a_view_ends_with_the_period_that_holds_now_or_with_a_later_total() -> N
     shown = drawn(Grain.HOUR, spans, [first, last], now_s=NOW)
     assert shown.count("2026-10-25 ") == 16 and "2026-10-25 23:00" in shown
     assert len(begun(spans, spans[3][0])) == 4
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(118, 2_431, 2_431), (-1_830, 400, 400), (-1_830, -354, -1_830), (-1_830, 0, -1_830), (0, 0, 0), (None, None, None)],
+)
+def test_the_peak_of_a_period_that_only_exports_is_its_highest_export(low: int | None, high: int | None, shown: int | None) -> None:
+    assert peak(hour_total(power_min_mw=low, power_max_mw=high)) == shown
 
 
 def test_settings_have_defaults_and_name_what_is_wrong() -> None:
