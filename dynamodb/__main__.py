@@ -21,7 +21,7 @@ from dynamodb.items import NoItem
 from dynamodb.reader import Reader
 from dynamodb.settings import Settings
 from dynamodb.span import NoSpan, periods, span
-from dynamodb.view import astray, astray_line, live_view, totals_view
+from dynamodb.view import astray, astray_line, known, live_view, totals_view
 from metering.period import Calendar
 from metering.total import Grain
 from metering.wire import total_to_json
@@ -86,7 +86,8 @@ def read(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) 
     grain, calendar = Grain(asked.grain), Calendar(settings.zone)
     now_s = int(time.time())
     start, end = span(asked.start, asked.end, grain, now_s, calendar)
-    totals = Reader(client, settings.tables).totals(asked.device, grain, start, end, calendar)
+    reader = Reader(client, settings.tables)
+    totals = reader.totals(asked.device, grain, start, end, calendar)
     spans = list(periods(start, end, grain, calendar))
     if asked.json:
         for total in totals:
@@ -96,7 +97,15 @@ def read(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) 
         paper.print(totals_view(asked.device, grain, spans, totals, now_s, settings.zone, paper.width))
     if strays := astray(spans, totals):
         print(f"wattfall: {astray_line(len(strays), grain, settings.zone)}", file=sys.stderr)
-    return found(bool(totals), f"no {grain} of {asked.device} in this time")
+    return 0 if totals else found(False, f"no {grain} of {asked.device} in this time{hint(reader, asked.device, settings.zone)}")
+
+
+def hint(reader: Reader, device: str, zone: str) -> str:
+    """What is known of the device, for whoever found no total; empty where the live table does not answer."""
+    try:
+        return f"; {known(reader.live(device), zone)}"
+    except (StoreError, NoItem):
+        return ""
 
 
 def read_live(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) -> int:
@@ -108,7 +117,7 @@ def read_live(client: DynamoDBClient, settings: Settings, asked: argparse.Namesp
         sys.stdout.buffer.write(orjson.dumps({**live._asdict(), "at": live.at}) + b"\n")
     elif live is not None:
         console().print(live_view(live, time.time(), settings.zone))
-    return found(live is not None, f"no live reading of {asked.device}")
+    return found(live is not None, f"no live reading of {asked.device}: is the name right?")
 
 
 def export(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) -> None:

@@ -95,6 +95,13 @@ def balance(total: Total) -> int:
     return total.import_mwh - total.export_mwh - (total.integral_import_mwh - total.integral_export_mwh)
 
 
+def known(live: Live | None, zone: str) -> str:
+    """Of when a device's newest reading is; None is a device that never sent one."""
+    if live is None:
+        return "nothing is known of this device: is the name right?"
+    return f"its newest reading is of {instant(live.at // 1000, ZoneInfo(zone))}"
+
+
 def live_view(live: Live, now_s: float, zone: str) -> RenderableType:
     """The newest values, each with its instant and age."""
     table = _table(f"{live.device} live, {zone}")

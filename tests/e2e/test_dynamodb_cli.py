@@ -120,8 +120,22 @@ def test_export_brings_back_every_total_with_every_field(environ: dict[str, str]
 
 def test_a_device_that_nobody_knows(environ: dict[str, str]) -> None:
     done = command(environ, "read", "nobody", "--from", "2026-10-25", code=1)
-    assert (done.stdout, done.stderr) == ("", "wattfall: no hour of nobody in this time\n")
+    said = "wattfall: no hour of nobody in this time; nothing is known of this device: is the name right?\n"
+    assert (done.stdout, done.stderr) == ("", said)
     command(environ, "read", "nobody", "--grain", "live", code=1)
+
+
+def test_a_time_of_which_nothing_is_stored(environ: dict[str, str]) -> None:
+    nothing = ("read", "cad-000123", "--from", "2026-10-20")
+    assert "no hour of cad-000123 in this time; its newest reading is of 2026-10-25 00:00+0200" in command(environ, *nothing, code=1).stderr
+    without = command({**environ, "WATTFALL_TABLE_LIVE": "missing-live"}, *nothing, code=1)
+    assert without.stderr == "wattfall: no hour of cad-000123 in this time\n"
+
+
+def test_a_reader_with_another_zone_sees_the_totals_and_is_asked_about_it(environ: dict[str, str]) -> None:
+    done = command({**environ, "WATTFALL_ZONE": "Asia/Kathmandu"}, "read", "cad-000123", "--grain", "day", "--from", "2026-10")
+    assert "10.788" in next(line for line in done.stdout.splitlines() if "2026-10-25 03:45+0545" in line)
+    assert done.stderr.startswith("wattfall: 1 total begins at other times than days of Asia/Kathmandu: is WATTFALL_ZONE ")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from dynamodb.settings import Settings, Tables
 from dynamodb.span import NoSpan, parse_span, periods, span
-from dynamodb.view import age, astray, astray_line, begun, coverage, kilo, label, peak, remarks, totals_view
+from dynamodb.view import age, astray, astray_line, begun, coverage, kilo, known, label, peak, remarks, totals_view
+from metering.live import Live
 from metering.period import Calendar
 from metering.total import Grain, Total
 from settings.environ import SettingError
@@ -185,6 +186,11 @@ def test_a_view_ends_with_the_period_that_holds_now_or_with_a_later_total() -> N
 )
 def test_the_peak_of_a_period_that_only_exports_is_its_highest_export(low: int | None, high: int | None, shown: int | None) -> None:
     assert peak(hour_total(power_min_mw=low, power_max_mw=high)) == shown
+
+
+def test_who_finds_nothing_is_told_what_would_help() -> None:
+    assert known(Live("d", power_mw=1, power_at=LATER * 1000, offset=3), "Europe/Amsterdam") == "its newest reading is of 2027-01-01 01:00+0100"
+    assert known(None, "Europe/Amsterdam") == "nothing is known of this device: is the name right?"
 
 
 def test_settings_have_defaults_and_name_what_is_wrong() -> None:
