@@ -9,9 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
+import pytest
 from rich.console import Console
 
-from demo import house
+from demo import expected, house
 from demo.__main__ import MARK, STATE, empty, others
 from demo.compare import differences, read
 from demo.crew import Crew
@@ -136,3 +137,22 @@ class TestTheFolder:
         assert not others(tmp_path)
         (tmp_path / "letter").touch()
         assert others(tmp_path)
+
+
+class TestTheExpectation:
+    @pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--what"]])
+    def test_wrong_arguments_are_told_the_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit, match="2"):
+            expected.main(arguments, {})
+        assert capsys.readouterr().err.startswith("usage: python -m demo.expected")
+
+    def test_help_has_an_example(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit, match="0"):
+            expected.main(["--help"], {})
+        assert "python -m demo.expected expected.jsonl" in capsys.readouterr().out
+
+    def test_without_a_broker_it_is_one_line(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert expected.main([str(tmp_path / "kept")], {"WATTFALL_BROKERS": "127.0.0.1:9"}) == 2
+        said = capsys.readouterr().err
+        assert "no broker answers" in said and said.count("\n") == 1
+        assert not (tmp_path / "kept").exists()
