@@ -30,12 +30,13 @@ check: env ## style, types and who may import whom
 bench: env ## how fast it is (ARGS="--help" shows what can be measured)
 	@$(BIN)/python -m bench $(ARGS)
 
+# tailer is no wheel, and dsmr-parser needs it only to follow a file that grows, which ingest does not ask of it.
 lock: ## resolve the dependencies of pyproject.toml again into requirements.lock, and those of the image (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv" >&2; exit 1; }
 	@uv pip compile pyproject.toml --group ingest --group local --group dev --universal --generate-hashes \
 		--no-header --no-annotate --quiet --output-file requirements.lock
-	@uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --quiet \
-		--constraints requirements.lock --output-file docker/requirements.lock
+	@uv pip compile pyproject.toml --group ingest --universal --generate-hashes --no-header --no-annotate --quiet \
+		--constraints requirements.lock --no-emit-package tailer --output-file docker/requirements.lock
 
 clean: ## delete caches and what the demo kept (.venv stays)
 	@rm -rf .state/demo build .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

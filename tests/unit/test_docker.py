@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_IN_THE_IMAGE = {"local", "bench", "demo", "tests"}
+READ = ["-q", "-p", "no:cacheprovider", "tests/unit/test_ingest_formats.py", "-k", "dsmr or telegram"]
 AGAIN = "docker/requirements.lock is out of step; `make lock` makes it again"
 
 
@@ -18,9 +21,17 @@ def pins(lock: Path) -> dict[str, str]:
 def test_the_image_runs_the_versions_that_were_tested() -> None:
     runs, tested = pins(ROOT / "docker" / "requirements.lock"), pins(ROOT / "requirements.lock")
     assert runs.items() <= tested.items(), AGAIN
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["ingest"]]
     direct = dict(re.fullmatch(r"([a-z0-9-]+)(?:\[.*\])?==(.+)", line).groups() for line in wanted)  # type: ignore[union-attr,misc]
     assert direct.items() <= runs.items(), AGAIN
+
+
+def test_telegrams_are_read_without_the_package_that_is_no_wheel() -> None:
+    """The image is made from wheels only, so tailer is not in it: ingest must not need what of dsmr-parser does."""
+    assert "tailer" not in pins(ROOT / "docker" / "requirements.lock")
+    script = f"import sys; sys.modules['tailer'] = None; import pytest; sys.exit(pytest.main({READ!r}))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def test_the_image_holds_every_package_that_runs_and_the_builder_sees_no_more() -> None:
