@@ -13,21 +13,38 @@ from metering.errors import Reason, RejectedReading
 _MAX_DEPTH: Final = 4
 _MAX_INTEGER: Final = 2**53
 _MANY_DIGITS: Final = re.compile(rb"[0-9]{16}")
+_LONG_INTEGER: Final = re.compile(
+    rb"""((?: "(?:[^"\\]++|\\.)*+"?                                              # all of a string
+          | (?! -?[1-9][0-9]{308,}+ (?![.eE])) [-0-9][-0-9.eE+]*+             # all of a number that may stay as it is
+          | [^-0-9"]++ )*+)
+        (?: (-?[1-9][0-9]{17}) [0-9]++ )?                                     # an integer that no float holds, and its beginning""",
+    re.DOTALL | re.VERBOSE,
+)
+"""Matches everything, so that nothing is looked at twice."""
 
 
 def check_shape(value: bytes | None) -> dict[str, Any]:
     """The one object in a message. Raises RejectedReading: `json.syntax`, or `json.shape` for what parsers disagree about."""
+    raw, fields = _parsed(value or b"")
+    if type(fields) is not dict:
+        raise RejectedReading(Reason.JSON_SHAPE, "not one object")
+    if not _flat_and_plain(raw, fields):
+        _check_every_part(raw)
+    return fields
+
+
+def _parsed(raw: bytes) -> tuple[bytes, Any]:
+    """What JSON says, and its text, in which integers of hundreds of digits may be shorter: they are too large all the same."""
     try:
-        fields = orjson.loads(value or b"")
+        return raw, orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         if "depth limit" in str(error):  # orjson 3.13 gives up at 1,024
             raise RejectedReading(Reason.JSON_SHAPE, f"nested deeper than {_MAX_DEPTH}") from None
+        if "infinity" in str(error):  # as orjson 3.13 calls a number that no float holds, be it 1e400 or an integer
+            shorter = _LONG_INTEGER.sub(rb"\1\2", raw)
+            if shorter != raw:
+                return _parsed(shorter)
         raise RejectedReading(Reason.JSON_SYNTAX, "not JSON in UTF-8") from None
-    if type(fields) is not dict:
-        raise RejectedReading(Reason.JSON_SHAPE, "not one object")
-    if not _flat_and_plain(value or b"", fields):
-        _check_every_part(value or b"")
-    return fields
 
 
 def _flat_and_plain(raw: bytes, fields: dict[str, Any]) -> bool:

@@ -229,7 +229,8 @@ def objects(draw: st.DrawFn) -> dict[str, Any]:
 
 TOKENS = (
     b'"', b",", b":", b"{", b"}", b"[", b"]", b"0", b"1", b"-", b".", b"e9", b" ", b"\t", b"\x00", b"\xff", b"\\", b'\\"', b"\\u0041", b"\\ud800",
-    b"\\ud83d\\ude00", b"null", b"true", b"NaN", b"1e999", b"9007199254740992", b"9007199254740993", b'"at":1', b'"device":"cad-1",', b',"x":[[[1]]]',
+    b"\\ud83d\\ude00", b"null", b"true", b"NaN", b"1e999", b"9007199254740992", b"9007199254740993", b"9" * 400, b"-" + b"1" * 310, b"1e400",
+    b'"at":1', b'"device":"cad-1",', b',"x":[[[1]]]',
     b',"x":[[[[1]]]]', b',"x":{"at":1}', b',"power_w":1', b'"power_w":null,', "ä".encode(), b"\xed\xa0\x80",
 )  # fmt: skip
 
