@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.poison import CORPUS
+from tests.poison import ORDINARY
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 BEGUN_MS = 978_307_200_000
@@ -39,10 +39,16 @@ STARTS: dict[str, tuple[str, int]] = {
 class Sent(NamedTuple):
     """A message, and when the broker would take it; the first tag of an ordinary one is `in_order` or `shuffled`."""
 
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     timestamp_ms: int
     tags: tuple[str, ...]
+
+    @property
+    def device(self) -> str:
+        """Whom an ordinary one is from."""
+        assert self.key is not None
+        return self.key.decode()
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,7 @@ class Device:
         if self._happens(rates.key_mismatch):
             yield self._message(self._element(at)[0], now, "key_mismatch")._replace(key=self.name.encode() + b"x")
         if self._happens(rates.poison):
-            poison = random.choice(CORPUS)
+            poison = random.choice(ORDINARY)
             yield Sent(*poison.made(self.name, self._time(at, "zulu"), at), now, ("poison", poison.reason))
 
     def _boxes(self, instants: list[tuple[int, tuple[str, ...]]]) -> Iterator[Sent]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import cycle, islice
 from random import Random
 from typing import Final
 
@@ -13,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.generator import Rates, Sent, generate, manifest
 from tests.oracle_reading import partition_of
-from tests.poison import CORPUS
+from tests.poison import ANYWHERE, ORDINARY
 
 LARGEST: Final = 2 * 1024 * 1024
 TICK_S: Final = 0.05
@@ -102,7 +103,8 @@ async def misplace(brokers: str, topic: str, messages: Sequence[Sent], partition
     """Sends messages into the partition next to their own, as a producer with another partitioner would."""
     async with AIOKafkaProducer(bootstrap_servers=brokers) as producer:
         for message in messages:
-            await producer.send_and_wait(topic, message.value, key=message.key, partition=(partition_of(message.key, partitions) + 1) % partitions)
+            right = partition_of(message.device.encode(), partitions)
+            await producer.send_and_wait(topic, message.value, key=message.key, partition=(right + 1) % partitions)
 
 
 def readings(seed: int, *, devices: int, hours: float, start_ms: int, interval_s: int = 300, rates: Rates = PLAIN) -> list[Sent]:
@@ -111,14 +113,13 @@ def readings(seed: int, *, devices: int, hours: float, start_ms: int, interval_s
 
 
 def poisoned(seed: int, good: Sequence[Sent], share: float) -> list[Sent]:
-    """The whole corpus mixed in, again and again, until it is this share of all."""
+    """The whole corpus mixed in, and all but the largest of it again and again until it is this share of all."""
     random = Random(seed)
     mixed: list[Sent] = list(good)
-    wanted = max(len(CORPUS), round(len(good) * share))
-    for number in range(wanted):
-        poison, beside = CORPUS[number % len(CORPUS)], random.choice(good)
-        device = beside.key.decode()
-        key, value = poison.made(device, "2025-11-24T10:15:20Z", beside.timestamp_ms)
+    more = max(0, round(len(good) * share) - len(ANYWHERE))
+    for poison in (*ANYWHERE, *islice(cycle(ORDINARY), more)):
+        beside = random.choice(good)
+        key, value = poison.made(beside.device, "2025-11-24T10:15:20Z", beside.timestamp_ms)
         mixed.insert(random.randrange(len(mixed)), Sent(key, value, beside.timestamp_ms, ("poison", poison.reason)))
     return mixed
 

@@ -41,7 +41,7 @@ async def test_every_reading_is_counted_or_refused_with_its_reason(stack: Stack,
 
 def partly(message: Sent, start: int) -> list[Sent]:
     """Arrays of which some elements are bad, and some late: each is refused by its place, the others count."""
-    device, times = message.key.decode(), [start + second * 1000 for second in (7, 3, 5, 1)]
+    device, times = message.device, [start + second * 1000 for second in (7, 3, 5, 1)]
     bad = {"device": device, "at": times, "power_w": [1, "2", 3, 100_001], "import_wh": [None, None, -1, None]}
     late = {"device": device, "at": [start - 50 * 24 * HOUR, times[0] + 1, start - 51 * 24 * HOUR], "power_w": 4}
     return [message._replace(value=json.dumps(value).encode(), tags=("partly",)) for value in (bad, late)]
@@ -49,7 +49,7 @@ def partly(message: Sent, start: int) -> list[Sent]:
 
 def newer(message: Sent, at: int) -> Sent:
     """A reading of the same device that would be its newest."""
-    return message._replace(value=json.dumps({"device": message.key.decode(), "at": at, "power_w": 7}).encode())
+    return message._replace(value=json.dumps({"device": message.device, "at": at, "power_w": 7}).encode())
 
 
 async def each_poison_has_its_reason(here: Deployment, sent: list[Sent]) -> None:

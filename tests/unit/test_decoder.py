@@ -1,4 +1,7 @@
-"""The strict decoder: whatever comes is either readings or a reason from the closed list, and the quick way decides as the slow one."""
+"""The strict decoder: whatever comes is either readings or a reason from the closed list, and the quick way decides as the slow one.
+
+What can be told message by message is in the corpus (test_poison.py).
+"""
 
 from __future__ import annotations
 
@@ -9,86 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from metering.errors import Reason, RejectedReading
 from metering.partition import murmur2, partition_of
-from metering.reading import Decoder, Message, Reading
-from metering.rules import Rules
+from metering.reading import Decoder, Reading
 from tests import oracle_reading, strategies
-from tests.oracle_reading import Refused
-from tests.poison import CORPUS
-
-USUAL = Rules()
-NOW = 1_764_000_000_000
-TIME = "2025-11-24T16:00:00Z"
-DEVICE = "cad-1"
-KEY = DEVICE.encode()
-
-Outcome = tuple[str, list[tuple[int | None, Reading]], dict[str, list[int | None]]] | str
-"""Device, readings with their place in the arrays, places by reason; or the reason why the message is rejected whole."""
-
-
-def decoded(value: bytes | None, key: bytes | None = KEY, decoder: Decoder | None = None) -> Outcome:
-    """As a fold decodes: the quick way where the device is known and it gives anything, else the slow one."""
-    decoder = decoder or Decoder(USUAL)
-    reading = decoder.plain(DEVICE, value, NOW) if isinstance(decoder, Warm) and key == KEY else None
-    if reading is not None:
-        return DEVICE, [(None, reading)], {}
-    try:
-        return outcome(decoder.decode(key, value, NOW))
-    except RejectedReading as rejected:
-        assert 0 < len(rejected.detail) <= 256
-        return rejected.reason.value
-
-
-def outcome(message: Message) -> Outcome:
-    places = [None] * len(message.readings) if message.elements is None else list(message.elements)
-    good = list(zip(places, message.readings, strict=True))
-    return message.device, good, {fault.reason.value: list(fault.elements) for fault in message.faults}
-
-
-def by_oracle(value: bytes | None, key: bytes | None = KEY) -> Outcome:
-    try:
-        found = oracle_reading.decode(oracle_reading.Message(key, value, NOW, 0), USUAL)
-    except Refused as refused:
-        return refused.reason
-    for reason, places in found.bad.items():
-        if places == [None]:  # the only element of a message without arrays
-            return reason
-    return found.device, [(place, flat(reading)) for place, reading in found.good], found.bad
-
-
-def flat(reading: oracle_reading.Reading) -> Reading:
-    flow = reading.flow or oracle_reading.Flow(None, None, None)
-    return reading.at, flow.power_mw, reading.import_mwh, reading.export_mwh, flow.for_ms, flow.energy_mwh
-
-
-class Warm(Decoder):
-    """One that knows the device and some minutes, so that the quick way is open."""
-
-    def __init__(self) -> None:
-        super().__init__(USUAL)
-        for at in (NOW, TIME, "2025-11-24T15:59:00Z"):
-            self.decode(KEY, told(at=at, power_w=1), NOW)
-
-
-def told(**fields: Any) -> bytes:
-    return json.dumps({"device": DEVICE} | fields, separators=(",", ":")).encode()
-
+from tests.decoding import DEVICE, KEY, USUAL, Warm, by_oracle, decoded, told
+from tests.near_misses import NOW, TIME
 
 # What is rejected
-
-
-@pytest.mark.parametrize("poison", CORPUS, ids=[f"{i} {poison.reason}" for i, poison in enumerate(CORPUS)])
-def test_each_poison_is_rejected_for_its_reason(poison: Any) -> None:
-    key, value = poison.made(DEVICE, TIME, NOW)
-    for decoder in (Decoder(USUAL), Warm()):
-        found = decoded(value, key, decoder)
-        assert found == poison.reason or found == (DEVICE, [], {poison.reason: [0]})
-
-
-def test_the_corpus_has_every_reason_that_a_message_of_one_partition_can_have() -> None:
-    assert len(CORPUS) >= 80
-    assert {poison.reason for poison in CORPUS} == set(Reason) - {Reason.PARTITION_MISMATCH, Reason.SINK_REJECTED}
 
 
 FIRST_OF_TWO = {  # what is wrong twice: the reason that is earlier in the list

@@ -20,7 +20,7 @@ from tests.oracle import Message, Oracle
 from tests.oracle_calendar import day_at, hour_at, month_at
 from tests.oracle_reading import murmur2, partition_of
 from tests.oracle_register import Kind
-from tests.poison import CORPUS
+from tests.poison import CORPUS, Poison
 
 BASE = 1_764_000_000_000
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
@@ -69,8 +69,8 @@ def show(found: Total, **expected: Any) -> None:
 # 1. A reading
 
 
-@pytest.mark.parametrize("poison", CORPUS, ids=[f"{i} {poison.reason}" for i, poison in enumerate(CORPUS)])
-def test_each_poison_is_rejected_for_its_reason(poison: Any) -> None:
+@pytest.mark.parametrize("poison", CORPUS, ids=str)
+def test_each_poison_is_rejected_for_its_reason(poison: Poison) -> None:
     oracle = Oracle(Rules())
     key, value = poison.made("cad-1", "2025-11-24T16:00:00Z", BASE)
     oracle.add(Message(key, value, BASE, 7))
