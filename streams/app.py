@@ -118,7 +118,9 @@ def conf(settings: Settings, partitions: int) -> dict[str, Any]:
         "broker_client_id": settings.scope,
         "broker_commit_interval": NEVER_S,
         "broker_heartbeat_interval": heartbeat,
-        "broker_rebalance_timeout": max(60.0, settings.session_timeout_s),
+        "broker_rebalance_timeout": max(
+            15.0, settings.session_timeout_s * 3
+        ),  # more than a last checkpoint takes; who does not come back by then is out
         "broker_session_timeout": settings.session_timeout_s,
         "broker_request_timeout": max(90.0, settings.session_timeout_s),
         "consumer_auto_offset_reset": "earliest",
