@@ -62,6 +62,18 @@ class Crew:
         self._watched[asyncio.create_task(process.wait())] = (command_line(*arguments), self.log(name))
         return process
 
+    @contextlib.asynccontextmanager
+    async def working(self, name: str, *arguments: str) -> AsyncIterator[None]:
+        """A command that runs while the block does, and is asked to stop before anything that it needs is gone."""
+        process = await self.start(name, *arguments)
+        watch = next(task for task, (line, _) in self._watched.items() if line == command_line(*arguments))
+        try:
+            yield
+        finally:
+            del self._watched[watch]
+            async with ending(process):
+                pass
+
     async def run(self, name: str, *arguments: str) -> None:
         """Runs a command to its end. Raises Failed if its exit code is not 0."""
         process = await self._guard.start((sys.executable, "-m", *arguments), self.environ, self.log(name))

@@ -49,8 +49,12 @@ class Story:
                 self.crew.run("topics", "agents", "topics", "create"),
                 self.crew.run("tables", "dynamodb", "create"),
             )
+        async with self.crew.working("worker", "agents", "worker"):
+            await self.show(once)
+
+    async def show(self, once: bool) -> None:
+        """What a worker does with the readings."""
         with self._step("readings sent, counted and stored"):
-            await self.crew.start("worker", "agents", "worker")
             async with following(self.crew.environ, self.console):
                 await self.send()
                 await asyncio.gather(
