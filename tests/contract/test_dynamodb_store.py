@@ -1,4 +1,4 @@
-"""What every store promises (dynamodb/writes.py): the same suite for the one in memory and for DynamoDB."""
+"""What every store promises (dynamodb/writes.py): the same suite for the one in memory, for the product's on a dictionary, and for DynamoDB."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from dynamodb.client import asking_client, writing_client
 from dynamodb.errors import LogsMixed, Retired
+from dynamodb.items import LIVE, live_from_item, sort_key, total_from_item
 from dynamodb.reader import Reader
 from dynamodb.settings import Settings
 from dynamodb.store import DynamoStore
@@ -18,6 +19,7 @@ from dynamodb.writes import Outcome, Store
 from metering.live import Live
 from metering.period import Calendar
 from metering.total import Grain, Total
+from tests.memory_dynamodb import MemoryClient
 from tests.memory_store import MemoryStore
 from tests.sample_totals import hour_total
 
@@ -63,12 +65,26 @@ class InDynamoDB:
         return self.reader.live(device)
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+class InDictionary:
+    def __init__(self) -> None:
+        self.client = MemoryClient()
+        self.store, self.successor = (DynamoStore(self.client, Settings()) for _ in range(2))  # type: ignore[arg-type]
+
+    def total(self, like: Total) -> Total | None:
+        item = self.client.items.get((Settings().tables.of(like.grain), like.device, sort_key(like.grain, like.start, LONDON)))
+        return total_from_item(item) if item else None
+
+    def live(self, device: str) -> Live | None:
+        item = self.client.items.get((Settings().tables.live, device, LIVE))
+        return live_from_item(item) if item else None
+
+
+@pytest.fixture(params=["memory", "dictionary", "dynamodb"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     if request.param == "memory":
         yield InMemory()
         return
-    backend = InDynamoDB(request.getfixturevalue("tables"))
+    backend = InDictionary() if request.param == "dictionary" else InDynamoDB(request.getfixturevalue("tables"))
     yield backend
     backend.store.close()
     backend.successor.close()
