@@ -1,11 +1,12 @@
-"""An invented household through one year: half-hourly energies with registers, heating in winter, solar panels, and what goes wrong in a year.
+"""An invented household from spring to winter: half-hourly energies with registers, solar panels, heating, and what goes wrong in a year.
 
-The same seed gives the same year. What happens to it:
+The same seed gives the same readings. What happens to it:
 
-    11 February, 02:00 to the 12th, 14:30    no readings come; the meter counts on
-    30 March, 26 October                     the clocks change (23 and 25 hours)
+    1 May                                    the readings begin; the meter has counted for years
     3 June, 12:00                            one reading says that both registers are at 0
     16 September, 09:00                      the meter is exchanged; the new one begins at 0.012 kWh
+    26 October                               the clocks change: a day of 25 hours
+    11 November, 02:00 to the 12th, 14:30    no readings come; the meter counts on
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ DEVICE: Final = "demo-house"
 YEAR: Final = 2025
 ZONE: Final = ZoneInfo("Europe/London")
 HALF_HOUR: Final = timedelta(minutes=30)
-SILENT: Final = (datetime(YEAR, 2, 11, 2, tzinfo=UTC), datetime(YEAR, 2, 12, 14, 30, tzinfo=UTC))
+SILENT: Final = (datetime(YEAR, 11, 11, 2, tzinfo=UTC), datetime(YEAR, 11, 12, 14, 30, tzinfo=UTC))
 ZERO: Final = datetime(YEAR, 6, 3, 11, tzinfo=UTC)
 EXCHANGED: Final = datetime(YEAR, 9, 16, 8, tzinfo=UTC)
 FIRST_WH: Final = {"import": 4_311_207, "export": 1_960_554}
 NEW_WH: Final = 12
 
 
-def year(seed: int = 1) -> Iterator[str]:
-    """Its readings in order of time, a JSON object each, as the readings topic takes them."""
+def readings(seed: int = 1) -> Iterator[str]:
+    """In order of time, a JSON object each, as the readings topic takes them."""
     random = Random(f"{DEVICE} {seed}")
     registers = dict(FIRST_WH)
-    at = datetime(YEAR, 1, 1, tzinfo=ZONE).astimezone(UTC)
+    at = datetime(YEAR, 5, 1, tzinfo=ZONE).astimezone(UTC)
     end = datetime(YEAR + 1, 1, 1, tzinfo=ZONE).astimezone(UTC)
     sky = day = 0.0
     while at < end:

@@ -17,8 +17,15 @@ Period = tuple[int, int]
 
 def hour_at(zone: str, at: int) -> Period:
     """The local hour that holds `at`; a transition that changes the minutes of the offset cuts it."""
-    start, end = _hour(zone, at // 1000)
-    return start * 1000, end * 1000
+    found = LAST.get(zone)
+    if found is None or not found[0] <= at < found[1]:
+        start, end = _hour(zone, at // 1000)
+        found = LAST[zone] = (start * 1000, end * 1000)
+    return found
+
+
+LAST: dict[str, Period] = {}
+"""The hour that was found last: the next instant is mostly in it."""
 
 
 @lru_cache(maxsize=1_000_000)
