@@ -23,8 +23,11 @@ BROKEN: Final = "broken"
 """The file in a folder that says that a row could not be read; the next start begins anew."""
 TAKEN: Final = ("IO error: While lock file: ", "IO error: lock hold by current process")
 """How RocksDB's message (rocksdict 0.3.29) begins where another process, or this one, has the folder open. A damaged block's has "lock" in it too."""
-CACHE_BYTES: Final = 16 * 1024 * 1024
 BUFFER_BYTES: Final = 8 * 1024 * 1024
+MEMORY_BYTES: Final = 64 * 1024 * 1024
+"""Of all stores of a process together: blocks that were read, and at most half of it rows that are in no file yet."""
+MEMORY: Final = rocksdict.Cache(MEMORY_BYTES)
+BUFFERS: Final = rocksdict.WriteBufferManager.new_write_buffer_manager_with_cache(MEMORY_BYTES // 2, False, MEMORY)
 log = logging.getLogger("wattfall.table")
 
 
@@ -156,17 +159,18 @@ def discard(folder: Path, why: str) -> None:
 
 
 def open_database(folder: Path) -> rocksdict.Rdict:
-    """RocksDB with small buffers: its defaults are made for one database a machine, and a worker has one a partition and table."""
+    """RocksDB with small buffers and shared memory: its defaults are made for one database a machine, and a worker has one a partition and table."""
     folder.mkdir(parents=True, exist_ok=True)
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_write_buffer_size(BUFFER_BYTES)
+    options.set_write_buffer_manager(BUFFERS)
     options.set_max_write_buffer_number(2)
     options.set_max_open_files(64)
     options.set_keep_log_file_num(2)
     options.set_max_background_jobs(2)
     table = rocksdict.BlockBasedOptions()
     table.set_bloom_filter(10, block_based=False)
-    table.set_block_cache(rocksdict.Cache(CACHE_BYTES))
+    table.set_block_cache(MEMORY)
     options.set_block_based_table_factory(table)
     return rocksdict.Rdict(str(folder), options=options)

@@ -13,7 +13,7 @@ import pytest
 from settings.environ import SettingError
 from streams.settings import Settings
 from tables.folders import lock, opener
-from tables.stores import MemoryStore, RocksStore, Store
+from tables.stores import BUFFER_BYTES, BUFFERS, MEMORY_BYTES, MemoryStore, RocksStore, Store
 from tests.stack import ROOT
 
 NOON = 1_790_000_000.0
@@ -220,3 +220,15 @@ def test_one_worker_a_folder(tmp_path: Path) -> None:
         lock(tmp_path / "state")
     held.close()
     lock(tmp_path / "state").close()
+
+
+def test_rows_that_are_in_no_file_yet_share_one_bound_whatever_the_number_of_stores(tmp_path: Path) -> None:
+    stores = [RocksStore(tmp_path / str(number), lambda: NOON) for number in range(12)]
+    value = b"x" * 10_000
+    for turn in range(40):
+        for store in stores:
+            store.apply([(key(turn * 10 + row), value) for row in range(10)], turn)
+    assert 0 < BUFFERS.get_usage() <= MEMORY_BYTES // 2 + BUFFER_BYTES
+    assert all(store.get(key(0)) == value for store in stores)
+    for store in stores:
+        store.close()
