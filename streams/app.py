@@ -22,9 +22,10 @@ from streams.transport import Consumer, RecordBatches
 FETCH_BYTES = 512 * 1024
 QUEUED = 4  # batches a topic (streams/fetch.py): more would only be memory
 NEVER_S = 86_400.0 * 365
-COLLECTED = 50_000, 20, 100
+COLLECTED = 10_000, 20, 100
 """New objects before Python looks for cycles among them, and how seldom among older ones. What a worker remembers is millions of small objects, none
-of them in a cycle: with Python's own (700, 10, 10) it looks through all of them again and again, for a third of the worker's time."""
+of them in a cycle: with Python's own (700, 10, 10) it looks through all of them again and again, for a third of the worker's time. But what botocore
+makes for a request is in a cycle: with 50,000 a sink keeps tens of megabytes of it."""
 log = logging.getLogger("wattfall.app")
 
 
