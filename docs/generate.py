@@ -52,13 +52,20 @@ def files() -> str:
 
 FOLDERS: Final = ("metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "local", "demo", "bench")
 LISTS: Final[Mapping[str, Callable[[], str]]] = {"reasons": reasons, "settings": variables.table, "exits": exits, "files": files}
-SEEN: Final = frozenset({"mutants"})
-"""Lists of what was seen to happen, which only the command that looks (`make mutants`) writes."""
+SEEN: Final = frozenset({"mutants", "runs"})
+"""Lists of what was seen to happen, which only the commands that look (`make mutants`, `make prove`) write, by `put`."""
 
 
 def renewed(page: str) -> str:
     """The page's text with its lists as the code has them now. Raises KeyError for a list that nobody knows."""
     return _LIST.sub(lambda found: found[0] if found[2] in SEEN else found[1] + LISTS[found[2]]() + found[3], page)
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Writes one of the lists in `SEEN` into its place."""
+    assert name in SEEN, name
+    old = page.read_text(encoding="utf-8")
+    page.write_text(_LIST.sub(lambda found: found[1] + text + found[3] if found[2] == name else found[0], old), encoding="utf-8")
 
 
 def behind() -> Iterator[tuple[Path, str]]:

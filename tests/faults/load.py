@@ -24,7 +24,7 @@ PLAIN: Final = Rates(late_3d=0.0, late_40d=0.0, silences_an_hour=0.0, gaps_an_ho
 
 
 class Load:
-    """Messages on their way. `seed` is what `generate` was given, for people who want to see it again.
+    """Messages on their way, `per_s` of them, which may change. `seed` is what `generate` was given, for people who want to see it again.
 
     Every tenth has a header, which must still be there where the message is refused.
     """
@@ -67,6 +67,7 @@ class Load:
             assert self.task is not None
             if self.task.done():
                 self.task.result()
+                assert self.confirmed >= wanted, f"the load ended too soon: {self}"
             assert time.monotonic() < limit, f"the load did not get so far: {self}"
             await asyncio.sleep(TICK_S)
 
@@ -76,11 +77,11 @@ class Load:
         )
         await producer.start()
         try:
-            began, waiting = time.monotonic(), set[asyncio.Future[object]]()
+            due, waiting = time.monotonic(), set[asyncio.Future[object]]()
             for number, message in enumerate(self.sent):
-                ahead = number / self.per_s - (time.monotonic() - began)
-                if ahead > TICK_S:
-                    await asyncio.sleep(ahead)
+                due += 1 / self.per_s
+                if due - time.monotonic() > TICK_S:
+                    await asyncio.sleep(due - time.monotonic())
                 if self.enough:
                     break
                 headers = [("number", b"%d" % number)] if number % 10 == 0 else []
@@ -108,7 +109,7 @@ async def misplace(brokers: str, topic: str, messages: Sequence[Sent], partition
 
 
 def readings(seed: int, *, devices: int, hours: float, start_ms: int, interval_s: int = 300, rates: Rates = PLAIN) -> list[Sent]:
-    """A generator's load: a reading of each device every 5 min, so that hours pass quickly and no later reading mends a total that was lost."""
+    """A generator's load: a reading of each device every 5 min or so, that hours pass quickly and no later reading mends a total that was lost."""
     return generate(seed, devices, start_ms, hours, interval_s, rates)
 
 

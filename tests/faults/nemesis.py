@@ -132,9 +132,11 @@ class Nemesis:
         self.random, self.began = Random(seed), time.monotonic()
         self.journal, self.pulse = Journal(here.folder / "journal.jsonl"), Pulse(here)
 
-    async def kill(self) -> None:
-        """SIGKILL to one worker of each role; over when every partition has moved on."""
+    async def kill(self, *roles: str) -> None:
+        """SIGKILL to one worker of each role, or of those named; over when every partition has moved on."""
         for seats in (self.waterfalls, self.sinks):
+            if roles and seats[0].role not in roles:
+                continue
             await self._deed("SIGKILL", self.random.choice(seats), self._kill)
 
     async def _kill(self, seat: Seat) -> str:
@@ -185,7 +187,7 @@ class Nemesis:
             await guest.term(STOP_S)
         await self.pulse.all_moved(time.monotonic())
         assert turns >= 2
-        self._note("rebalance storm", guest.name, began, f"{turns} times")
+        self.note("rebalance storm", guest.name, began, f"{turns} times")
 
     async def broker(self, number: signal.Signals, seconds: float = 0.0) -> None:
         """SIGTERM or SIGKILL: it is started again by the stack. SIGSTOP: it goes on after so many seconds."""
@@ -198,7 +200,7 @@ class Nemesis:
         else:
             landed = f"pid {await asyncio.to_thread(stack.await_other_broker, pid)} after {pid}"
         await self.pulse.all_moved(time.monotonic(), limit_s=AGAIN_S)
-        self._note(f"broker {number.name}", "kafka", began, landed)
+        self.note(f"broker {number.name}", "kafka", began, landed)
 
     async def bad_dynamodb(self, seconds: float, rates: Rates = BAD) -> None:
         """So many of the writes go wrong, for so long."""
@@ -208,7 +210,7 @@ class Nemesis:
         self.dynamodb.rates = QUIET
         struck = self.dynamodb.counts - before
         assert struck["throttled"] > 0, struck
-        self._note("DynamoDB bad", "proxy", began, f"{dict(struck)}")
+        self.note("DynamoDB bad", "proxy", began, f"{dict(struck)}")
 
     async def no_dynamodb(self, seconds: float) -> None:
         """Nothing is answered at all."""
@@ -218,7 +220,7 @@ class Nemesis:
         self.dynamodb.down = False
         refused = self.dynamodb.counts["down"] - before
         assert refused > 0
-        self._note("DynamoDB down", "proxy", began, f"{refused} requests")
+        self.note("DynamoDB down", "proxy", began, f"{refused} requests")
 
     async def _recovered(self, seat: Seat) -> None:
         """After the end of a waterfall every partition moves on; sinks are judged by what is stored in the end."""
@@ -229,7 +231,8 @@ class Nemesis:
         await until(lambda: seat.process is not None, AGAIN_S, lambda: f"nobody came to {seat.name}")
         began = time.monotonic()
         landed = await do(seat)
-        self._note(what, seat.name, began, landed)
+        self.note(what, seat.name, began, landed)
 
-    def _note(self, what: str, whom: str, began: float, landed: str) -> None:
+    def note(self, what: str, whom: str, began: float, landed: str) -> None:
+        """Keeps a deed that landed; `began` as time.monotonic() gives it."""
         self.journal.note(Deed(what, whom, round(began - self.began, 2), round(time.monotonic() - self.began, 2), landed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.faults.prove import ZOMBIE_S, playing
+from tests.faults.scenarios import ZOMBIE_S, playing
 from tests.faults.verdict import judge
 from tests.stack import Stack
 

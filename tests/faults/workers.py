@@ -230,7 +230,8 @@ class Seat:
         if self.process is not None and self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
-            await self.process.wait()
+            self.exits.append(await self.process.wait())
+        self.process = None
 
 
 async def until(holds: Callable[[], bool], limit_s: float, otherwise: Callable[[], str]) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from docs.generate import put
 from tests.mutants.mutant import Mutant
 from tests.stack import ROOT
 
 PAGE: Final = ROOT / "docs" / "proof.md"
-_TABLE: Final = re.compile(r"(<!-- generated: mutants -->\n).*?(<!-- end of mutants -->)", re.DOTALL)
 
 
 def table(mutants: Sequence[Mutant]) -> str:
@@ -24,5 +23,4 @@ def table(mutants: Sequence[Mutant]) -> str:
 
 def write(mutants: Sequence[Mutant]) -> None:
     """Puts the table into its place."""
-    text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_TABLE.sub(lambda found: found[1] + table(mutants) + found[2], text), encoding="utf-8")
+    put(PAGE, "mutants", table(mutants))

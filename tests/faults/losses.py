@@ -1,0 +1,115 @@
+"""What may be lost for good, and is made again: the workers' local stores, the tables' changelogs, the items in DynamoDB.
+
+Each is a deed of the nemesis: everybody of a role dies, something is gone, and they come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from streams.cluster import admin, describe
+from tests.faults.nemesis import AGAIN_S, Nemesis
+from tests.faults.verdict import client_of
+from tests.faults.workers import Deployment, Seat
+
+
+@contextlib.asynccontextmanager
+async def away(seats: Sequence[Seat]) -> AsyncIterator[None]:
+    """Nobody sits there while the block lasts: all were killed."""
+    await asyncio.gather(*[seat.leave() for seat in seats])
+    try:
+        yield
+    finally:
+        for seat in seats:
+            seat.keep()
+
+
+async def lose_stores(nemesis: Nemesis) -> None:
+    """The folders of all waterfalls; every table is recovered from its changelog."""
+    began = time.monotonic()
+    async with away(nemesis.waterfalls):
+        kept = sum(len(list(state(seat).rglob("CURRENT"))) for seat in nemesis.waterfalls)
+        assert kept > 0, "no local store was kept"
+        remove_stores(nemesis.waterfalls)
+    await nemesis.pulse.all_moved(time.monotonic(), AGAIN_S)
+    nemesis.note("stores lost", "all waterfalls", began, f"{kept} stores")
+
+
+async def lose_changelogs(nemesis: Nemesis) -> None:
+    """The topics of all tables, made again with nothing in them: the folders are worth nothing without them, and all readings are counted again."""
+    began, here = time.monotonic(), nemesis.here
+    tables = [here.topics.hours_table, here.topics.days_table, here.topics.months_table]
+    async with away(nemesis.waterfalls):
+        async with admin(here.settings.brokers) as client:
+            await client.delete_topics(tables)
+            await gone(client, tables)
+        await here.must("agents", "topics", "create")
+    await nemesis.pulse.all_moved(time.monotonic(), AGAIN_S)
+    told = sum(seat.words.count("table is gone; reading") for seat in nemesis.waterfalls)
+    assert told > 0, f"nobody missed a table\n{here.last_words()}"
+    nemesis.note("changelogs lost", "all waterfalls", began, f"{told} tables missed")
+
+
+async def lose_items(nemesis: Nemesis) -> None:
+    """Everything in DynamoDB; the sinks' group is sent back to where its topics begin."""
+    began, here = time.monotonic(), nemesis.here
+    async with away(nemesis.sinks):
+        count = await asyncio.to_thread(delete_items, here)
+        assert count > 0, "nothing was stored"
+        nemesis.dynamodb.versions.clear()
+        await rewind(here, f"{here.settings.scope}-sinks", (here.topics.readings, *here.topics.levels))
+    nemesis.note("items lost", "DynamoDB", began, f"{count} items")
+
+
+def state(seat: Seat) -> Path:
+    """The folder of a seat's stores."""
+    return Path(seat.changes["WATTFALL_STATE_DIR"])
+
+
+def remove_stores(seats: Sequence[Seat]) -> None:
+    """Whatever is in the folders."""
+    for seat in seats:
+        shutil.rmtree(state(seat), ignore_errors=True)
+
+
+async def gone(client: AIOKafkaAdminClient, topics: Sequence[str]) -> None:
+    """Returns when the broker knows none of them."""
+    async with asyncio.timeout(AGAIN_S):
+        while not (await describe(client)).topics.keys().isdisjoint(topics):
+            await asyncio.sleep(0.1)
+
+
+async def rewind(here: Deployment, group: str, topics: Sequence[str]) -> None:
+    """The group begins with the first record again. Waits until the members that were killed are missed, since nobody commits beside members."""
+    tps = [TopicPartition(topic, partition) for topic in topics for partition in range(here.settings.partitions)]
+    async with asyncio.timeout(AGAIN_S), AIOKafkaConsumer(bootstrap_servers=here.stack.brokers, group_id=group, enable_auto_commit=False) as consumer:
+        consumer.assign(tps)
+        begins = await consumer.beginning_offsets(tps)
+        while True:
+            try:
+                await consumer.commit(begins)
+                return
+            except KafkaError:
+                await asyncio.sleep(0.5)
+
+
+def delete_items(here: Deployment) -> int:
+    """All items of all four tables; how many there were."""
+    client, count = client_of(here), 0
+    for level in ("LIVE", "HOURS", "DAYS", "MONTHS"):
+        name = here.environ[f"WATTFALL_TABLE_{level}"]
+        for page in client.get_paginator("scan").paginate(TableName=name, ProjectionExpression="pk, sk"):
+            for key in page["Items"]:
+                client.delete_item(TableName=name, Key=key)
+                count += 1
+    return count

@@ -1,0 +1,248 @@
+"""The scenarios: what is done to workers under load. `python -m tests.faults.prove` plays them long, the tests beside this file in part and short."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tests.faults.clocks import OFFSETS, clock
+from tests.faults.load import PLAIN, Load, readings
+from tests.faults.losses import lose_changelogs, lose_items, lose_stores
+from tests.faults.nemesis import Nemesis
+from tests.faults.proxy import Proxy, proxy
+from tests.faults.usage import Usage
+from tests.faults.workers import Deployment, Seat, deployment
+from tests.generator import STARTS, Rates
+from tests.stack import Stack
+
+PER_S: Final = 300
+SESSION_S: Final = 3
+ZOMBIE_S: Final = 3 * SESSION_S
+MOVES_WITHIN_S: Final = SESSION_S + 5
+"""After a SIGKILL every partition moves on within so long."""
+DEVICES: Final = 16
+BURST: Final = 2_000
+KILLS: Final = 5
+LONGER: Final = 1.2
+HOT_MB: Final = "16"
+"""The least, so that the bound is met in the warm-up."""
+WATCHED: Final = Path(__file__).parent / "watched"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`workers` of each role, each with changes of its own to its environment (`clocks`, `watched`), and what the load is made of."""
+
+    workers: int = 3
+    clocks: Sequence[str] = ()
+    watched: bool = False
+    per_s: int = PER_S
+    interval_s: int = 300
+    rates: Rates = PLAIN
+
+    def environ(self, number: int, folder: Path) -> dict[str, str]:
+        """Of the worker with this number."""
+        wrong = clock(self.clocks[number]) if self.clocks else {}
+        return wrong | ({"PYTHONPATH": str(WATCHED), "WATCHED": str(folder), "WATTFALL_HOT_MB": HOT_MB} if self.watched else {})
+
+
+@dataclass
+class Scene:
+    """What a scenario plays in. `scale` is 1 in the long form."""
+
+    here: Deployment
+    dynamodb: Proxy
+    nemesis: Nemesis
+    load: Load
+    scale: float
+    remark: str = ""
+    counted_again: bool = False
+
+    def times(self, count: int) -> int:
+        """Of so many in the long form."""
+        return max(1, round(count * self.scale))
+
+
+async def crash(scene: Scene) -> None:
+    """30 SIGKILLs of a waterfall and of a sink in ten minutes, with three of each; partitions move on within the session time-out and 5 s."""
+    for _ in range(scene.times(30)):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.kill()
+    waits = scene.nemesis.pulse.waits
+    assert max(waits) <= MOVES_WITHIN_S, f"every partition moved on after {sorted(waits)} s, not always within {MOVES_WITHIN_S} s"
+
+
+async def zombies(scene: Scene) -> None:
+    """10 workers are stopped for three sessions and come back."""
+    for _ in range(scene.times(10)):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.zombie(ZOMBIE_S)
+
+
+async def storm(scene: Scene) -> None:
+    """Members come and go every 3 s for two minutes."""
+    await scene.nemesis.storm(max(12.0, 120 * scene.scale))
+
+
+async def broker(scene: Scene) -> None:
+    """The broker is ended in order, killed, and stopped for up to a minute."""
+    await scene.nemesis.broker(signal.SIGTERM)
+    await scene.load.flows(PER_S)
+    await scene.nemesis.broker(signal.SIGKILL)
+    await scene.load.flows(PER_S)
+    await scene.nemesis.broker(signal.SIGSTOP, 5)
+    await scene.load.flows(PER_S)
+    if scene.scale >= 1:
+        await scene.nemesis.broker(signal.SIGSTOP, 60)
+
+
+async def outage(scene: Scene) -> None:
+    """DynamoDB is bad for five minutes, then gone for one; a worker is asked to stop meanwhile."""
+    await scene.nemesis.bad_dynamodb(max(10.0, 300 * scene.scale))
+    gone = asyncio.create_task(scene.nemesis.no_dynamodb(max(8.0, 60 * scene.scale)))
+    await asyncio.sleep(2)
+    await scene.nemesis.term()
+    await gone
+
+
+async def stop(scene: Scene) -> None:
+    """Workers are asked to stop under load, again and again."""
+    for _ in range(scene.times(10)):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.term()
+
+
+async def mix(scene: Scene) -> None:
+    """All of it for twenty minutes, in an order that the seed draws."""
+    until = time.monotonic() + max(40.0, 1200 * scene.scale)
+    nemesis = scene.nemesis
+    deeds: list[Callable[[], Awaitable[None]]] = [
+        nemesis.kill,
+        nemesis.kill,
+        nemesis.term,
+        lambda: nemesis.zombie(ZOMBIE_S),
+        lambda: nemesis.bad_dynamodb(10),
+        lambda: nemesis.no_dynamodb(5),
+        lambda: nemesis.broker(signal.SIGKILL),
+        lambda: nemesis.broker(signal.SIGSTOP, 5),
+    ]
+    while time.monotonic() < until:
+        await scene.load.flows(PER_S)
+        await nemesis.random.choice(deeds)()
+
+
+async def clocks(scene: Scene) -> None:
+    """Workers whose clocks are wrong, by -1 day, +1 hour and +1 day, are killed and asked to stop."""
+    for _ in range(scene.times(4)):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.kill()
+        await scene.load.flows(PER_S)
+        await scene.nemesis.term()
+
+
+async def lost(scene: Scene) -> None:
+    """All local stores are lost, then all changelogs, so that all is counted again, then everything in DynamoDB."""
+    scene.counted_again = True
+    for lose in (lose_stores, lose_changelogs, lose_items):
+        await scene.load.flows(PER_S)
+        await lose(scene.nemesis)
+
+
+async def history(scene: Scene) -> None:
+    """Ten times as much history does not lengthen the recovery after a SIGKILL by more than 20 %."""
+    few = await recoveries(scene)
+    scene.load.per_s = BURST
+    await scene.load.flows(10 * scene.load.confirmed, limit_s=900)
+    scene.load.per_s = PER_S
+    await scene.load.flows(60 * PER_S, limit_s=120)
+    many = await recoveries(scene)
+    scene.remark = f"recovery {few:.1f} s, with ten times the history {many:.1f} s"
+    assert many <= few * LONGER, scene.remark
+
+
+async def recoveries(scene: Scene) -> float:
+    """Seconds from a SIGKILL to where every partition has moved on, the middle one of some."""
+    before = len(scene.nemesis.pulse.waits)
+    for _ in range(KILLS):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.kill("waterfall")
+    return statistics.median(scene.nemesis.pulse.waits[before:])
+
+
+async def soak(scene: Scene) -> None:
+    """2,000 readings a second for twenty minutes: neither memory nor descriptors, threads or tasks grow."""
+    seconds, before = max(60.0, 1200 * scene.scale), scene.load.confirmed
+    usage = Usage(scene.here.seats, scene.here.folder)
+    await usage.watch(seconds)
+    rate = (scene.load.confirmed - before) / seconds
+    scene.remark = f"{rate:,.0f} readings/s; {usage}"
+    assert scene.load.under_way and rate >= 0.95 * scene.load.per_s, f"{scene.remark}; {scene.load}"
+    assert not usage.grown(), f"{usage.grown()} {scene.remark}"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`play` does the harm. The load is made for `seconds` in the long form, at least for `least_s`: more than is needed, since it is cut."""
+
+    play: Callable[[Scene], Awaitable[None]]
+    seconds: int
+    setting: Setting = Setting()
+    least_s: int = 200
+
+
+SINGLE: Final = replace(PLAIN, batch_devices=0.0)
+"""A reading a message."""
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "crash": Scenario(crash, 1500),
+    "zombies": Scenario(zombies, 800),
+    "storm": Scenario(storm, 400),
+    "broker": Scenario(broker, 600),
+    "outage": Scenario(outage, 900),
+    "stop": Scenario(stop, 600),
+    "clocks": Scenario(clocks, 400, Setting(clocks=OFFSETS)),
+    "lost": Scenario(lost, 400),
+    "history": Scenario(history, 1000, least_s=1000),
+    "mix": Scenario(mix, 3000),
+    "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=60, rates=SINGLE)),
+}
+
+
+@contextlib.asynccontextmanager
+async def playing(
+    stack: Stack, name: str, folder: Path, seed: int, scale: float, seconds: float, setting: Setting = Setting()
+) -> AsyncIterator[Scene]:
+    """Workers that work, under load."""
+    zone, start = list(STARTS.values())[seed % len(STARTS)]
+    async with (
+        proxy(stack.dynamodb, seed) as dynamodb,
+        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
+    ):
+        await here.create()
+        environs = [setting.environ(number, folder) for number in range(setting.workers)]
+        waterfalls, sinks = ([here.seat(role, **environ).keep() for environ in environs] for role in ("waterfall", "sinks"))
+        for seat in (*waterfalls, *sinks):
+            await worker_works(seat)
+        hours = max(48.0, seconds * setting.per_s / DEVICES * setting.interval_s / 3600)
+        sent = readings(seed, devices=DEVICES, hours=hours, start_ms=start, interval_s=setting.interval_s, rates=setting.rates)
+        load = Load(stack.brokers, here.topics.readings, sent, per_s=setting.per_s, seed=seed).start()
+        nemesis = Nemesis(here, waterfalls, sinks, dynamodb, seed)
+        nemesis.pulse.start()
+        await load.flows(PER_S)
+        try:
+            yield Scene(here, dynamodb, nemesis, load, scale)
+        finally:
+            await nemesis.pulse.stop()
+
+
+async def worker_works(seat: Seat) -> None:
+    """Returns when somebody sits there and takes records."""
+    while seat.process is None:
+        await asyncio.sleep(0.05)
+    await seat.works()
