@@ -5,6 +5,7 @@ sinks       the level topics and the live values into DynamoDB
 worker      both of them, as two child processes
 topics      create | check
 lag         how far everything is behind; --wait S waits until nothing is
+resend      what the level topics hold into DynamoDB again
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from agents import lag_command, topics_command, worker
 from dynamodb.errors import TableUnfit
+from metering.total import Grain
 from settings.environ import SettingError
 from streams import faults
 from streams.cluster import ClusterError
@@ -31,6 +33,16 @@ EXAMPLE = """example:
   python -m agents topics create && python -m dynamodb create && python -m agents worker
 
 Settings are environment variables, WATTFALL_*; see docs/settings.md. Exit codes other than 0, 1 and 2 name a cause; see streams/exits.py."""
+
+
+RESEND = """\
+Writes the totals that the level topics hold into DynamoDB again: a table was lost, or another region's is to be filled.
+A newer total that is stored stays as it is, so this may run at any time, beside the workers, and again."""
+RESEND_EXAMPLE = """\
+example:
+  python -m agents resend --dry-run
+  python -m agents resend --grain day --grain month
+  python -m agents resend --device home"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,6 +58,16 @@ def parser() -> argparse.ArgumentParser:
     topics.add_argument("action", choices=("create", "check"))
     lag = roles.add_parser("lag", help="how far everything is behind")
     lag.add_argument("--wait", type=float, metavar="S", help="wait until all that was sent so far is stored in DynamoDB; exit 1 after S seconds")
+    resend = roles.add_parser(
+        "resend",
+        help="what the level topics hold into DynamoDB again",
+        description=RESEND,
+        epilog=RESEND_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    resend.add_argument("--grain", action="append", default=[], choices=list(map(str, Grain)), help="of this level only; may be repeated")
+    resend.add_argument("--device", metavar="D", help="of this device only")
+    resend.add_argument("--dry-run", action="store_true", help="only count")
     return top
 
 
@@ -75,6 +97,14 @@ def sinks(settings: Settings, environ: Mapping[str, str]) -> None:
     run_sinks(settings, DynamoSettings.from_environ(environ))
 
 
+def resend(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:
+    """What the level topics hold into DynamoDB again."""
+    from agents.resend_command import Asked, run
+    from dynamodb.settings import Settings as DynamoSettings
+
+    return run(settings, DynamoSettings.from_environ(environ), Asked(asked.grain, asked.device), dry_run=asked.dry_run)
+
+
 def logs() -> None:
     """Progress for people on standard error."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -93,6 +123,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return topics_command.run(settings, asked.action)
         if asked.role == "lag":
             return lag_command.run(settings, asked.wait)
+        if asked.role == "resend":
+            return resend(settings, environ, asked)
         if asked.role == "worker":
             return worker.run(environ)
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own

@@ -1,0 +1,160 @@
+"""`python -m agents resend`: writes what the level topics hold into DynamoDB again, as when a table was lost, or for a second region.
+
+It reads with a consumer of its own, beside the sinks, and commits nothing. Every write has the sinks' condition, so a newer total that is stored
+stays: it may run at any time, twice, or be broken off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from agents.ground import Ground, survey
+from agents.store_sink import Rejecter
+from agents.stored_guard import check_tables
+from agents.totals_to_dynamodb import totals
+from dynamodb.client import writing_client
+from dynamodb.errors import LogsMixed, Retired
+from dynamodb.settings import Settings as DynamoSettings
+from dynamodb.store import DynamoStore
+from dynamodb.writer import Counts, Writer
+from metering.live import Live
+from metering.partition import partition_of
+from metering.total import Grain, Total
+from streams.cluster import ClusterError, hushed
+from streams.exits import Exit
+from streams.settings import Settings
+
+Offer = Callable[[int, int, Sequence[Total | Live]], Awaitable[None]]
+"""Takes the totals of a partition's batch, and the position behind it."""
+FOR_EVER_S: Final = 365 * 86_400.0
+
+
+class Asked:
+    """Which totals: of which levels, and of one device or of all."""
+
+    def __init__(self, grains: Sequence[str], device: str | None) -> None:
+        self.grains = [grain for grain in Grain if not grains or grain.value in grains]
+        self.device = device
+
+    def partitions(self, number: int) -> list[int]:
+        """Where they can be."""
+        return list(range(number)) if self.device is None else [partition_of(self.device.encode(), number)]
+
+    def wants(self, total: Total | Live) -> bool:
+        """Is it one of them?"""
+        return self.device is None or total.device == self.device
+
+
+def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool) -> Exit:
+    """The command; a summary on standard output. Raises ClusterError, SettingError, TableUnfit."""
+    ground = asyncio.run(survey(settings, sinks=True))
+    if not dry_run:
+        check_tables(kept, ground.guard, settings.epoch)
+    try:
+        with hushed():
+            asyncio.run(resend(ground, kept, asked, dry_run))
+    except Retired as error:
+        print(f"wattfall: this is not the live generation: {error}", file=sys.stderr)
+        return Exit.SINK_RETIRED
+    except LogsMixed as error:
+        print(f"wattfall: the topics are not those that the tables were made from: {error}", file=sys.stderr)
+        return Exit.LOGS_MIXED
+    except KafkaError as error:
+        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
+    return Exit.STOPPED
+
+
+async def resend(ground: Ground, kept: DynamoSettings, asked: Asked, dry_run: bool) -> None:
+    """Level by level."""
+    store = DynamoStore(writing_client(kept.threads), kept)
+    rejected = Rejecter(ground.settings.brokers, ground.topics.rejected)
+    try:
+        for grain, topic in zip(Grain, ground.topics.levels, strict=True):
+            if grain not in asked.grains:
+                continue
+            if dry_run:
+                print(f"{topic}: {await level(ground, topic, asked, pass_over):,} totals would be written", flush=True)
+                continue
+            writer = Writer(
+                store,
+                rejected=rejected.put,
+                capacity_keys=kept.capacity_keys,
+                concurrency=kept.threads,
+                flush_s=0.0,
+                keep_hours_s=kept.keep_hours_s,
+                clock=time.monotonic,
+                now=time.time,
+            )
+            read = await written(writer, lambda offer, topic=topic: level(ground, topic, asked, offer))  # type: ignore[misc]
+            print(f"{topic}: {read:,} totals read: {told(writer.counts)}", flush=True)
+    finally:
+        store.close()
+
+
+def told(counts: Counts) -> str:
+    """How the writes ended."""
+    said = [(counts.stored, "written"), (counts.stale, "were there"), (counts.expired, "past their time to live"), (counts.rejected, "rejected")]
+    return ", ".join(f"{count:,} {what}" for count, what in said if count) or "nothing to write"
+
+
+async def pass_over(partition: int, end: int, wanted: Sequence[Total | Live]) -> None:
+    """What a dry run does with totals."""
+
+
+async def written(writer: Writer, feed: Callable[[Offer], Awaitable[int]]) -> int:
+    """Feeds the writer and waits until it has written everything; raises what ended it."""
+    work = asyncio.create_task(writer.run(), name="writer")
+    try:
+        read = await feed(writer.offer)
+        await writer.drain(FOR_EVER_S)
+    except RuntimeError:
+        if not work.done():
+            raise
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+    if not work.cancelled():
+        work.result()
+    return read
+
+
+async def level(ground: Ground, topic: str, asked: Asked, offer: Offer) -> int:
+    """Offers the totals of a topic as far as it goes now, with a bar on a terminal; how many there were."""
+    console, values, count = Console(stderr=True), totals(topic), 0
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    async with reading(ground, topic, asked.partitions(ground.partitions)) as (consumer, ends):
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task(topic, total=sum(ends.values()))
+            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                    wanted = [total for total in values(tp.partition, records) if asked.wants(total)]
+                    await offer(tp.partition, records[-1].offset + 1, wanted)
+                    count += len(wanted)
+                progress.update(task, completed=sum([min(await consumer.position(tp), end) for tp, end in ends.items()]))
+    return count
+
+
+@asynccontextmanager
+async def reading(ground: Ground, topic: str, partitions: Sequence[int]) -> AsyncIterator[tuple[AIOKafkaConsumer, dict[TopicPartition, int]]]:
+    """A consumer at the beginning of these partitions, and where they end now."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=list(ground.settings.brokers), isolation_level="read_committed", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        tps = [TopicPartition(topic, partition) for partition in partitions]
+        ends = await consumer.end_offsets(tps)
+        consumer.assign(tps)
+        await consumer.seek_to_beginning()
+        yield consumer, ends
+    finally:
+        await consumer.stop()
