@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -150,6 +151,7 @@ def main(arguments: Sequence[str]) -> int:
     """0 if everything held, 1 if not."""
     asked = parser().parse_args(arguments)
     seed = Random().randrange(10**6) if asked.seed is None else asked.seed
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # while a broker is away the load's producer says so hundreds of times a second
     console = Console(width=None if Console().is_terminal else 180)
     results = prove(asked.only or list(SCENARIOS), seed, asked.scale, console)
     console.print(table(results))
