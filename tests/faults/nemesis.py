@@ -151,6 +151,7 @@ class Nemesis:
 
     async def _zombie(self, seat: Seat, stopped_s: float) -> str:
         await seat.works()
+        await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         pid = seat.pid
         os.kill(pid, signal.SIGSTOP)
         since = time.monotonic()

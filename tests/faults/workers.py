@@ -151,6 +151,11 @@ class Seat:
         return self.log.read_bytes()[self._began :].decode(errors="replace") if self.log.exists() else ""
 
     @property
+    def is_settled(self) -> bool:
+        """Since the last assignment the worker takes records: from now on it has something to write."""
+        return self.process is not None and self.words.rfind("taking from") > self.words.rfind("fenced")
+
+    @property
     def tail(self) -> str:
         """The end of all that was said here."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]) if self.log.exists() else ""
