@@ -167,6 +167,7 @@ class Nemesis:
             await self._deed("SIGTERM", self.random.choice(seats), self._term)
 
     async def _term(self, seat: Seat) -> str:
+        await seat.works()  # one that only starts is ended by the signal itself, and has nothing to lose
         began = time.monotonic()
         code = await seat.struck(signal.SIGTERM)
         took = time.monotonic() - began
