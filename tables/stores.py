@@ -24,6 +24,8 @@ BROKEN: Final = "broken"
 TAKEN: Final = ("IO error: While lock file: ", "IO error: lock hold by current process")
 """How RocksDB's message (rocksdict 0.3.29) begins where another process, or this one, has the folder open. A damaged block's has "lock" in it too."""
 BUFFER_BYTES: Final = 8 * 1024 * 1024
+ARENA_BYTES: Final = 64 * 1024
+"""A buffer grows by so much: by the megabyte that is usual, the stores of twelve partitions would be over the bound before they held anything."""
 MEMORY_BYTES: Final = 64 * 1024 * 1024
 """Of all stores of a process together: blocks that were read, and at most half of it rows that are in no file yet."""
 MEMORY: Final = rocksdict.Cache(MEMORY_BYTES)
@@ -165,6 +167,7 @@ def open_database(folder: Path) -> rocksdict.Rdict:
     options.create_if_missing(True)
     options.set_write_buffer_size(BUFFER_BYTES)
     options.set_write_buffer_manager(BUFFERS)
+    options.set_arena_block_size(ARENA_BYTES)
     options.set_max_write_buffer_number(2)
     options.set_max_open_files(64)
     options.set_keep_log_file_num(2)
