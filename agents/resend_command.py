@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agents.ground import Ground, survey
-from agents.store_sink import Rejecter
+from agents.store_sink import Rejecter, writer_of
 from agents.stored_guard import check_tables
 from agents.totals_to_dynamodb import totals
 from dynamodb.client import writing_client
@@ -86,16 +85,7 @@ async def resend(ground: Ground, kept: DynamoSettings, asked: Asked, dry_run: bo
             if dry_run:
                 print(f"{topic}: {await level(ground, topic, asked, pass_over):,} totals would be written", flush=True)
                 continue
-            writer = Writer(
-                store,
-                rejected=rejected.put,
-                capacity_keys=kept.capacity_keys,
-                concurrency=kept.threads,
-                flush_s=0.0,
-                keep_hours_s=kept.keep_hours_s,
-                clock=time.monotonic,
-                now=time.time,
-            )
+            writer = writer_of(store, kept, rejected, 0.0)
             read = await written(writer, lambda offer, topic=topic: level(ground, topic, asked, offer))  # type: ignore[misc]
             print(f"{topic}: {read:,} totals read: {told(writer.counts)}", flush=True)
     finally:

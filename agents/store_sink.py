@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -33,16 +34,7 @@ class StoreSink:
 
     def __init__(self, name: str, values: Values, store: Store, settings: Settings, *, flush_s: float, rejected: Rejecter, leave: Leave) -> None:
         self.name, self.values, self.leave = name, values, leave
-        self.writer = Writer(
-            store,
-            rejected=rejected.put,
-            capacity_keys=settings.capacity_keys,
-            concurrency=settings.threads,
-            flush_s=flush_s,
-            keep_hours_s=settings.keep_hours_s,
-            clock=time.monotonic,
-            now=time.time,
-        )
+        self.writer = writer_of(store, settings, rejected, flush_s)
         self.task: asyncio.Task[None] | None = None
 
     async def offer(self, partition: int, end: int, records: Sequence[Record]) -> None:
@@ -75,6 +67,30 @@ class StoreSink:
     def drop(self, partition: int) -> None:
         """See `Sink`."""
         self.writer.drop_partition(partition)
+
+
+def writer_of(
+    store: Store,
+    settings: Settings,
+    rejected: Rejecter,
+    flush_s: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
+    jitter: Callable[[], float] = random.random,
+) -> Writer:
+    """A writer as the settings want it."""
+    return Writer(
+        store,
+        rejected=rejected.put,
+        capacity_keys=settings.capacity_keys,
+        concurrency=settings.threads,
+        flush_s=flush_s,
+        keep_hours_s=settings.keep_hours_s,
+        clock=clock,
+        now=now,
+        jitter=jitter,
+    )
 
 
 class Rejecter:

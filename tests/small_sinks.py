@@ -10,12 +10,11 @@ from typing import Any, Final, TypeVar
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.types import TP
 
-from agents.store_sink import Rejecter, StoreSink
+from agents.store_sink import Rejecter, StoreSink, writer_of
 from agents.totals_to_dynamodb import totals
 from dynamodb.errors import StoreBusy, StoreError
 from dynamodb.settings import Settings
 from dynamodb.store import DynamoStore
-from dynamodb.writer import Writer
 from metering.live import Live
 from metering.total import Total
 from streams.batch import Batch
@@ -71,17 +70,7 @@ class SmallSink(StoreSink):
     def __init__(self, process: Process, level: str, store: DynamoStore, settings: Settings, now_s: float) -> None:
         rejected = NeverRejected()
         super().__init__(level, totals(level), store, settings, flush_s=0.0, rejected=rejected, leave=process.leave)
-        self.writer = Writer(
-            store,
-            rejected=rejected.put,
-            capacity_keys=settings.capacity_keys,
-            concurrency=settings.threads,
-            flush_s=0.0,
-            keep_hours_s=settings.keep_hours_s,
-            clock=process.loop.time,
-            now=lambda: now_s,
-            jitter=lambda: 1.0,
-        )
+        self.writer = writer_of(store, settings, rejected, 0.0, clock=process.loop.time, now=lambda: now_s, jitter=lambda: 1.0)
 
 
 class NeverRejected(Rejecter):
