@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -146,6 +146,25 @@ class RocksStore:
     def close(self) -> None:
         """Releases the folder's lock."""
         self._db.close()
+
+
+class LocalRows:
+    """One hop's local rows, a store a partition that is ours: `streams.lane.Rows`."""
+
+    stores: dict[int, Store]
+
+    def load(self, partition: int, key: bytes) -> bytes | None:
+        """One row of an assigned partition, or None. Raises KeyError for a partition that is not ours."""
+        return self.stores[partition].get(key)
+
+    def reached(self, partition: int) -> int:
+        """The changelog's position up to which the rows are there; 0 where there are none, or the store is not open yet."""
+        store = self.stores.get(partition)
+        return 0 if store is None or store.offset is None else store.offset + 1
+
+    def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
+        """Takes what a committed checkpoint wrote. Raises KeyError once the partition was revoked."""
+        self.stores[partition].apply(rows, offset)
 
 
 def is_taken(error: Exception) -> bool:

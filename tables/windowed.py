@@ -7,7 +7,7 @@ what a committed checkpoint wrote reaches a store, by the same call that recover
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import faust
@@ -16,37 +16,24 @@ from faust.types import TP
 from streams.batch import Batch
 from streams.exits import Exit, Leave
 from streams.transport import RecordBatches
-from tables.stores import Row, Store
+from tables.stores import LocalRows, Store
 
 log = logging.getLogger("wattfall.table")
 RECOVERY_BATCHES = 2  # of a fetch each; with 1 Faust goes on reading the changelog for ever
 
 
-class WindowedTable(faust.Table[bytes, bytes]):
+class WindowedTable(LocalRows, faust.Table[bytes, bytes]):
     """`changelog`: the topic's name. `opener` makes the store of a partition, when it is assigned. `leave` ends the process if recovery fails."""
 
     def __init__(self, app: Any, *, name: str, changelog: str, partitions: int, opener: Callable[[int], Store], leave: Leave) -> None:
         self.changelog_name, self.opener, self.leave = changelog, opener, leave
-        self.stores: dict[int, Store] = {}
+        self.stores = {}
         super().__init__(
             app, name=name, partitions=partitions, store="memory://", recovery_buffer_size=RECOVERY_BATCHES, schema=RecordBatches()
         )  # Faust's own store stays empty
 
     def _changelog_topic_name(self) -> str:
         return self.changelog_name
-
-    def load(self, partition: int, key: bytes) -> bytes | None:
-        """One row of an assigned partition, or None. Raises KeyError for a partition that is not ours."""
-        return self.stores[partition].get(key)
-
-    def reached(self, partition: int) -> int:
-        """The changelog's position up to which the rows are there; 0 where there are none, or the store is not open yet."""
-        store = self.stores.get(partition)
-        return 0 if store is None or store.offset is None else store.offset + 1
-
-    def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
-        """Takes what a committed checkpoint wrote. Raises KeyError once the partition was revoked."""
-        self.stores[partition].apply(rows, offset)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """How far the local store is; opens it."""

@@ -6,7 +6,7 @@ streams/transport.py's. Topics are called after what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Final
 
 from aiokafka.structs import TopicPartition
@@ -22,8 +22,8 @@ from streams.checkpoint import Destinations
 from streams.fold import Fold, Load
 from streams.guard import Guard
 from streams.hop import Hop
-from streams.lane import Lane, LaneSettings, Row
-from tables.stores import MemoryStore
+from streams.lane import Lane, LaneSettings
+from tables.stores import LocalRows, MemoryStore
 from tests.memory_kafka import Broker, Producer
 from tests.process import Process
 
@@ -45,24 +45,11 @@ def table_of(hop: str) -> str:
     return f"{hop}-table"
 
 
-class Rows:
-    """One hop's table: the stores of the partitions that are ours."""
+class Rows(LocalRows):
+    """One hop's table."""
 
     def __init__(self) -> None:
-        self.stores: dict[int, MemoryStore] = {}
-
-    def load(self, partition: int, key: bytes) -> bytes | None:
-        """See `streams.lane.Rows`."""
-        return self.stores[partition].get(key)
-
-    def reached(self, partition: int) -> int:
-        """See `streams.lane.Rows`."""
-        store = self.stores.get(partition)
-        return 0 if store is None or store.offset is None else store.offset + 1
-
-    def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
-        """See `streams.lane.Rows`."""
-        self.stores[partition].apply(rows, offset)
+        self.stores = {}
 
 
 class SmallHop(Hop):
