@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -32,6 +29,7 @@ from metering.partition import partition_of
 from metering.total import Grain, Total
 from streams.cluster import ClusterError, hushed
 from streams.exits import Exit
+from streams.look_back import records
 from streams.settings import Settings
 
 Offer = Callable[[int, int, Sequence[Total | Live]], Awaitable[None]]
@@ -123,28 +121,14 @@ async def level(ground: Ground, topic: str, asked: Asked, offer: Offer) -> int:
     """Offers the totals of a topic as far as it goes now, with a bar on a terminal; how many there were."""
     console, values, count = Console(stderr=True), totals(topic), 0
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    async with reading(ground, topic, asked.partitions(ground.partitions)) as (consumer, ends):
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(topic, total=sum(ends.values()))
-            while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                    wanted = [total for total in values(tp.partition, records) if asked.wants(total)]
-                    await offer(tp.partition, records[-1].offset + 1, wanted)
-                    count += len(wanted)
-                progress.update(task, completed=sum([min(await consumer.position(tp), end) for tp, end in ends.items()]))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(topic, total=None)
+
+        def show(done: int, end: int) -> None:
+            progress.update(task, completed=done, total=end)
+
+        async for tp, some in records(ground.settings.brokers, topic, asked.partitions(ground.partitions), show):
+            wanted = [total for total in values(tp.partition, some) if asked.wants(total)]
+            await offer(tp.partition, some[-1].offset + 1, wanted)
+            count += len(wanted)
     return count
-
-
-@asynccontextmanager
-async def reading(ground: Ground, topic: str, partitions: Sequence[int]) -> AsyncIterator[tuple[AIOKafkaConsumer, dict[TopicPartition, int]]]:
-    """A consumer at the beginning of these partitions, and where they end now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(ground.settings.brokers), isolation_level="read_committed", auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        tps = [TopicPartition(topic, partition) for partition in partitions]
-        ends = await consumer.end_offsets(tps)
-        consumer.assign(tps)
-        await consumer.seek_to_beginning()
-        yield consumer, ends
-    finally:
-        await consumer.stop()

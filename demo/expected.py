@@ -12,12 +12,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
-
 from metering.wire import total_to_json
 from settings.environ import SettingError
 from streams.cluster import ClusterError, admin, describe
+from streams.look_back import records
 from streams.settings import Settings
 from streams.topics import Topics
 from tests.oracle import Message, Oracle
@@ -36,20 +34,9 @@ async def oracle(settings: Settings) -> Oracle:
     if topic not in topics:
         raise ClusterError(f"there is no topic {topic}: `python -m agents topics create` makes it")
     partitions = topics[topic].partitions
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(settings.brokers), isolation_level="read_committed", auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        tps = [TopicPartition(topic, partition) for partition in range(partitions)]
-        ends = await consumer.end_offsets(tps)
-        consumer.assign(tps)
-        await consumer.seek_to_beginning()
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
-            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                for record in records:
-                    if record.offset < ends[tp]:
-                        judge.add(Message(record.key, record.value, record.timestamp, record.offset, record.partition, partitions))
-    finally:
-        await consumer.stop()
+    async for tp, some in records(settings.brokers, topic, range(partitions)):
+        for record in some:
+            judge.add(Message(record.key, record.value, record.timestamp, record.offset, tp.partition, partitions))
     return judge
 
 
