@@ -22,6 +22,7 @@ from streams.transport import Consumer, RecordBatches
 FETCH_BYTES = 512 * 1024
 QUEUED = 4  # batches a topic (streams/fetch.py): more would only be memory
 NEVER_S = 86_400.0 * 365
+REJOIN_S = 15.0  # more than a last checkpoint takes; who does not come back to the group by then is out
 COLLECTED = 10_000, 20, 100
 """New objects before Python looks for cycles among them, and how seldom among older ones. What a worker remembers is millions of small objects, none
 of them in a cycle: with Python's own (700, 10, 10) it looks through all of them again and again, for a third of the worker's time. But what botocore
@@ -119,9 +120,7 @@ def conf(settings: Settings, partitions: int) -> dict[str, Any]:
         "broker_client_id": settings.scope,
         "broker_commit_interval": NEVER_S,
         "broker_heartbeat_interval": heartbeat,
-        "broker_rebalance_timeout": max(
-            15.0, settings.session_timeout_s * 3
-        ),  # more than a last checkpoint takes; who does not come back by then is out
+        "broker_rebalance_timeout": max(REJOIN_S, 3 * settings.session_timeout_s),
         "broker_session_timeout": settings.session_timeout_s,
         "broker_request_timeout": max(90.0, settings.session_timeout_s),
         "consumer_auto_offset_reset": "earliest",
