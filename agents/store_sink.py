@@ -6,7 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -23,6 +25,7 @@ from metering.wire import total_to_json
 from streams import faults
 from streams.batch import Record
 from streams.exits import Exit, Leave
+from streams.metrics import FRESHNESS, OLDEST, PENDING, WRITES, Sample, Spread
 
 Values = Callable[[int, Sequence[Record]], Iterable[Total | Live]]
 """What records of a partition bring."""
@@ -36,11 +39,15 @@ class StoreSink:
         self.name, self.values, self.leave = name, values, leave
         self.writer = writer_of(store, settings, rejected, flush_s)
         self.task: asyncio.Task[None] | None = None
+        self.offered: dict[int, deque[tuple[int, int]]] = {}
+        self.stored_after = Spread()
 
     async def offer(self, partition: int, end: int, records: Sequence[Record]) -> None:
         """See `Sink`."""
         if self.task is None:
             self.task = asyncio.create_task(self.run(), name=f"writer of {self.name}")
+        if records:
+            self.offered.setdefault(partition, deque()).append((end, records[0].timestamp))
         await self.writer.offer(partition, end, self.values(partition, records))
 
     async def run(self) -> None:
@@ -57,7 +64,12 @@ class StoreSink:
 
     def safe_position(self, partition: int) -> int | None:
         """See `Sink`."""
-        return self.writer.safe_position(partition)
+        safe = self.writer.safe_position(partition)
+        offered = self.offered.get(partition)
+        while offered and safe is not None and offered[0][0] <= safe:
+            _, at = offered.popleft()
+            self.stored_after.see(time.time() - at / 1000)
+        return safe
 
     async def drain(self, limit_s: float) -> None:
         """See `Sink`."""
@@ -67,6 +79,21 @@ class StoreSink:
     def drop(self, partition: int) -> None:
         """See `Sink`."""
         self.writer.drop_partition(partition)
+        self.offered.pop(partition, None)
+
+    def samples(self) -> Iterator[Sample]:
+        """See `Sink`."""
+        for result, count in asdict(self.writer.counts).items():
+            yield Sample(WRITES, (self.name, result), count)
+        yield Sample(PENDING, (self.name,), len(self.writer))
+        oldest = min((offered[0][1] for offered in self.offered.values() if offered), default=None)
+        yield Sample(OLDEST, (self.name,), 0.0 if oldest is None else time.time() - oldest / 1000)
+        yield Sample(FRESHNESS, (self.name,), self.stored_after)
+
+    def waits_for(self) -> Iterator[str]:
+        """See `Sink`."""
+        if self.writer.in_trouble:
+            yield f"DynamoDB does not take all of {self.name}"
 
 
 def writer_of(

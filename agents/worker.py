@@ -46,6 +46,9 @@ def run(environ: Mapping[str, str]) -> int:
 def start(role: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A child of its own session: a terminal's Ctrl-C reaches only the parent, which forwards it once."""
     own = {**environ, "WATTFALL_PARENT": str(os.getpid())}
+    port = environ.get("WATTFALL_METRICS_PORT", "")
+    if role == "sinks" and port.isdigit() and int(port):
+        own["WATTFALL_METRICS_PORT"] = str(int(port) + 1)
     return subprocess.Popen([sys.executable, "-m", "agents", role], env=own, start_new_session=True)
 
 

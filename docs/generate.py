@@ -18,6 +18,7 @@ from typing import Final
 
 from docs import variables
 from metering.errors import Reason
+from streams import metrics
 from streams.exits import Exit
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -50,8 +51,14 @@ def files() -> str:
     return "\n".join(lines)
 
 
+def page() -> str:
+    """What a worker tells Prometheus, as a table."""
+    rows = [f"| `{one.name}{'_total' * (one.kind == 'counter')}` | {one.kind} | {', '.join(one.labels)} | {one.about} |\n" for one in metrics.ALL]
+    return "".join(["| metric | type | labels | what it is |\n|---|---|---|---|\n", *rows])
+
+
 FOLDERS: Final = ("metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "local", "demo", "bench")
-LISTS: Final[Mapping[str, Callable[[], str]]] = {"reasons": reasons, "settings": variables.table, "exits": exits, "files": files}
+LISTS: Final[Mapping[str, Callable[[], str]]] = {"reasons": reasons, "settings": variables.table, "exits": exits, "metrics": page, "files": files}
 SEEN: Final = frozenset({"mutants", "runs"})
 """Lists of what was seen to happen, which only the commands that look (`make mutants`, `make prove`) write, by `put`."""
 

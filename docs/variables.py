@@ -39,6 +39,10 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_MEMBER": ("", "this worker's name among the others, for static membership"),
     "WATTFALL_HOT_MB": ("1024", "memory for what a worker need not read from its store again, about; more devices than fit are read and dropped"),
     "WATTFALL_LOST_RANGE": ("stop", "what to do when retention removed readings before they were counted"),
+    "WATTFALL_METRICS_PORT": (
+        "0",
+        "where `/metrics`, `/live` and `/ready` answer, on all interfaces; of a `worker`'s two processes the sinks take the next; 0: nowhere",
+    ),
     "WATTFALL_TABLE_LIVE": ("wattfall-live", "DynamoDB table of live readings"),
     "WATTFALL_TABLE_HOURS": ("wattfall-hours", "DynamoDB table of hours"),
     "WATTFALL_TABLE_DAYS": ("wattfall-days", "DynamoDB table of days"),

@@ -32,6 +32,11 @@ class Trouble:
             self._said = now
             log.warning("DynamoDB takes nothing now, trying on: %s (%d items wait)", cause, waiting)
 
+    @property
+    def lasts(self) -> bool:
+        """It is not over."""
+        return self._since is not None
+
     def served(self, now: float) -> None:
         """An attempt was answered."""
         if self._since is not None and now - self._last >= OVER_S:

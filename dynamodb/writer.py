@@ -75,6 +75,11 @@ class Writer:
         """Items that are not stored yet."""
         return len(self._pending)
 
+    @property
+    def in_trouble(self) -> bool:
+        """Something waits, and DynamoDB refused something lately."""
+        return self._trouble.lasts and len(self._pending) > 0
+
     async def offer(self, partition: int, offset_end: int, values: Iterable[Total | Live]) -> None:
         """Takes all of a batch of source records that ends before position `offset_end`; waits while there is no room.
 

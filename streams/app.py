@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,8 @@ import faust
 from faust.types import TP
 
 from streams.exits import Exit, leave
+from streams.metrics import START, UNSTARTED, Sample
+from streams.page import Page
 from streams.settings import Settings
 from streams.source import Source
 from streams.transport import Consumer, RecordBatches
@@ -44,11 +46,47 @@ class App(faust.App):
         self.stopping = False
         self.held: object = None
         self.waiting: asyncio.TimerHandle | None = None
+        self.assigned_at: float | None = None
+        self.start_s = 0.0
         brokers = ";".join(f"wattfall://{broker}" for broker in settings.brokers)
         super().__init__(f"{settings.scope}-{role}", broker=brokers, **conf(settings, partitions))
 
     def _create_directories(self) -> None:
         """None: the stores make their own (tables/folders.py)."""
+
+    async def on_start(self) -> None:
+        """Before anything else: the page, if there is to be one."""
+        if self.settings.metrics_port:
+            try:
+                await Page(self.settings.metrics_port, self.samples, self.waits_for).open()
+            except OSError as error:
+                self.leave(Exit.CONFIGURATION, f"WATTFALL_METRICS_PORT={self.settings.metrics_port}: {error}")
+        await super().on_start()
+
+    def samples(self) -> Iterator[Sample]:
+        """What this worker tells of itself."""
+        consumer = self._consumer
+        if isinstance(consumer, Consumer):
+            yield Sample(UNSTARTED, (), len(consumer.unstarted))
+            yield Sample(START, (), self.start_s)
+            yield from consumer.samples()
+        for source in self.sources.values():
+            yield from source.samples()
+
+    def waits_for(self) -> Iterator[str]:
+        """Why it is not ready, if it is not."""
+        consumer = self._consumer
+        if self.assigned_at is None or not isinstance(consumer, Consumer):
+            yield "not in its group yet"
+        elif consumer.unstarted:
+            yield f"recovering: {len(consumer.unstarted)} partitions are not taken from yet"
+        for source in self.sources.values():
+            yield from source.waits_for()
+
+    def has_started(self) -> None:
+        """All that is assigned is taken from now."""
+        if self.assigned_at is not None:
+            self.start_s = asyncio.get_running_loop().time() - self.assigned_at
 
     def add_source(self, source: Source) -> faust.TopicT:
         """Registers who takes a topic; returns the channel for the agent that reads it."""
@@ -84,6 +122,7 @@ class App(faust.App):
 
     async def open_sources(self, tps: set[TP]) -> None:
         """Assigned: fences everything at once."""
+        self.assigned_at = asyncio.get_running_loop().time()
         topics = {tp.topic for tp in tps}
         opened = [self.sources[topic].open({tp.partition for tp in tps if tp.topic == topic}) for topic in sorted(topics)]
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from faust.types import TP
@@ -24,6 +24,7 @@ from streams.checkpoint import transactional_producer
 from streams.exits import Exit
 from streams.guard import GUARD_KEY, Guard
 from streams.lane import Lane, LaneSettings
+from streams.metrics import RECORDS, Sample
 from streams.position import Position, position_key
 from streams.source import CHECKPOINTED
 
@@ -55,6 +56,7 @@ class Hop:
             self.shared.leave(Exit.FENCE_FAILED, f"{self.shared.hop}: could not fence {sorted(partitions)} within {FENCE_S:g} s: {error!r}")
         faults.hit("after_fence")
         self.lanes = {lane.partition: lane for lane in lanes}
+        self.shared.tally.fences += len(lanes)
         log.info("hop %s: fenced %d partitions", self.shared.hop, len(lanes))
 
     async def fence(self, partition: int, share: float) -> Lane:
@@ -139,4 +141,16 @@ class Hop:
             self.shared.leave(Exit.OUT_OF_STEP, text)
         log.error("%s; seeking back", text)
         lane.serial = 0
+        self.shared.tally.steps_back += 1
         self.step_back(self.topic, lane.partition)
+
+    def samples(self) -> Iterator[Sample]:
+        """See `Source`."""
+        hop = self.shared.hop
+        for partition, lane in self.lanes.items():
+            yield from (Sample(RECORDS, (hop, str(partition), outcome), count) for outcome, count in lane.outcomes.items())
+        yield from self.shared.tally.samples(hop)
+
+    def waits_for(self) -> Iterator[str]:
+        """See `Source`."""
+        return iter(())

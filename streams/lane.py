@@ -10,7 +10,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -22,6 +22,7 @@ from streams.checkpoint import CHECKPOINT_S, Destinations, Plan, write
 from streams.exits import Exit, Leave
 from streams.fold import Fold, FoldFactory
 from streams.guard import GUARD_KEY, Guard
+from streams.metrics import Tally
 from streams.position import Position, position_key
 
 TOUCHED: Final = 20_000
@@ -58,6 +59,7 @@ class LaneSettings:
     folds: FoldFactory
     rows: Rows
     leave: Leave
+    tally: Tally = field(default_factory=Tally)
 
 
 class Lane:
@@ -148,6 +150,8 @@ class Lane:
     async def checkpoint(self) -> None:
         """Makes everything up to the position durable."""
         plan = self.plan()
+        loop, tally = asyncio.get_running_loop(), self.shared.tally
+        began = loop.time()
         self.landed.clear()
         try:
             async with asyncio.timeout(CHECKPOINT_S):
@@ -164,6 +168,9 @@ class Lane:
         faults.hit("after_store")
         self.saved, self.flying = plan.position, {}
         self.landed.set()
+        tally.checkpoints += 1
+        tally.checkpoint_s += loop.time() - began
+        tally.rows += len(plan.rows)
 
     def plan(self) -> Plan:
         """Captures what is to be written. Synchronous: the fold may go on the moment after."""

@@ -41,6 +41,7 @@ class Settings:
     member: str | None = None
     hot_bytes: int = 1024 * MEBIBYTE
     lost_range: str = "stop"
+    metrics_port: int = 0
 
     @property
     def scope(self) -> str:
@@ -76,6 +77,7 @@ class Settings:
             member=read("WATTFALL_MEMBER", None, name),
             hot_bytes=read("WATTFALL_HOT_MB", 1024 * MEBIBYTE, lambda text: whole(16, 1 << 20)(text) * MEBIBYTE),
             lost_range=read("WATTFALL_LOST_RANGE", "stop", one_of("stop", "continue")),
+            metrics_port=read("WATTFALL_METRICS_PORT", 0, whole(0, 65_534)),
         )
 
 

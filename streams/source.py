@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from faust.types import TP
 
 from streams.batch import Batch
+from streams.metrics import Sample
 
 CHECKPOINTED = "checkpoint"
 """The metadata of an offset that a checkpoint committed: the state it belongs to must be there, too. A replay's has another."""
@@ -41,3 +42,9 @@ class Source(Protocol):
 
     async def take(self, batch: Batch) -> None:
         """The next batch. Waits while there is no room; must never raise."""
+
+    def samples(self) -> Iterable[Sample]:
+        """What it tells of itself."""
+
+    def waits_for(self) -> Iterable[str]:
+        """Why it is not ready, if it is not."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from faust.types import TP
@@ -15,6 +15,7 @@ from faust.types import TP
 from streams import faults
 from streams.batch import Batch, Record
 from streams.exits import Exit, Leave
+from streams.metrics import Sample
 
 Commit = Callable[[Mapping[TP, int]], Awaitable[None]]
 COMMIT_S: Final = 1.0
@@ -36,6 +37,12 @@ class Sink(Protocol):
 
     def drop(self, partition: int) -> None:
         """Forgets what is not stored of a partition that is no longer ours."""
+
+    def samples(self) -> Iterable[Sample]:
+        """What it tells of itself."""
+
+    def waits_for(self) -> Iterable[str]:
+        """Why it is not ready, if it is not."""
 
 
 class Tap:
@@ -129,3 +136,11 @@ class Tap:
             log.warning("%s: positions not committed: %r", self.topic, error)
         else:
             self.committed.update(wanted)
+
+    def samples(self) -> Iterable[Sample]:
+        """See `Source`."""
+        return self.sink.samples()
+
+    def waits_for(self) -> Iterable[str]:
+        """See `Source`."""
+        return self.sink.waits_for()

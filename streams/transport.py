@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -28,6 +28,7 @@ from streams import faults
 from streams.batch import Batch
 from streams.exits import Exit
 from streams.fetch import Thread
+from streams.metrics import LAG, POSITION, Sample
 
 if TYPE_CHECKING:
     from streams.app import App
@@ -119,6 +120,16 @@ class Consumer(driver.Consumer):
         wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "sink") for tp, offset in offsets.items()}
         await asyncio.wait_for(self._thread.call_thread(self._thread._ensure_consumer().commit, wanted), COMMIT_LIMIT_S)
 
+    def samples(self) -> Iterator[Sample]:
+        """Where each partition is that is taken from, and how far behind: as the last fetch told."""
+        for tp in self.serials:
+            position = self.app.sources[tp.topic].position(tp.partition)
+            end = self._thread._ensure_consumer().last_stable_offset(TopicPartition(*tp))
+            if position is not None:
+                yield Sample(POSITION, (tp.topic, str(tp.partition)), position)
+                if end is not None:
+                    yield Sample(LAG, (tp.topic, str(tp.partition)), max(0, end - position))
+
     async def _start(self) -> None:
         """The start rule, for all partitions that wait for it.
 
@@ -140,6 +151,8 @@ class Consumer(driver.Consumer):
             return
         for tp, position in positions.items():
             await self._start_at(tp, position, begins[tp])
+        if not self.unstarted:
+            self.app.has_started()
         for topic, count in sorted(Counter(tp.topic for tp in positions).items()):
             log.info("%s: taking from %s, %d partitions", self.app.role, topic, count)
 

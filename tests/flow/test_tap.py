@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import pytest
@@ -12,6 +12,7 @@ from faust.types import TP
 
 from streams.batch import Batch
 from streams.exits import Exit
+from streams.metrics import Sample
 from streams.tap import Tap
 
 
@@ -53,6 +54,12 @@ class Sink:
 
     def drop(self, partition: int) -> None:
         self.dropped.append(partition)
+
+    def samples(self) -> Iterable[Sample]:
+        return ()
+
+    def waits_for(self) -> Iterable[str]:
+        return ()
 
 
 class Scene:
