@@ -28,15 +28,19 @@ from streams.exits import Exit
 from streams.logs import quieten
 from streams.settings import Settings
 
+RUN = frozenset({"waterfall", "sinks", "worker"})
+"""Roles that go on until they are asked to stop; the others are commands that have something to finish."""
+INTERRUPTED = 130
 EXAMPLE = """example:
   export WATTFALL_BROKERS=127.0.0.1:9092 WATTFALL_ZONE=Europe/Amsterdam
   python -m agents topics create && python -m dynamodb create && python -m agents worker
 
-Settings are environment variables, WATTFALL_*; see docs/settings.md. Exit codes other than 0, 1 and 2 name a cause; see streams/exits.py."""
+Settings are environment variables, WATTFALL_*: docs/settings.md has them all, and what each exit code asks for."""
 
 
 RESEND = """\
 Writes the totals that the level topics hold into DynamoDB again: a table was lost, or another region's is to be filled.
+The topics keep the last 13 months. Live readings are not among them: a device's comes with its next reading.
 A newer total that is stored stays as it is, so this may run at any time, beside the workers, and again."""
 RESEND_EXAMPLE = """\
 example:
@@ -48,7 +52,10 @@ example:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(
-        prog="python -m agents", description="Runs a role of Wattfall.", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m agents",
+        description="Runs a role of Wattfall, or a command about its topics.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     roles = top.add_subparsers(dest="role", required=True, metavar="ROLE")
     roles.add_parser("waterfall", help="the three hops: readings to hours to days to months")
@@ -67,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     )
     resend.add_argument("--grain", action="append", default=[], choices=list(map(str, Grain)), help="of this level only; may be repeated")
     resend.add_argument("--device", metavar="D", help="of this device only")
-    resend.add_argument("--dry-run", action="store_true", help="only count")
+    resend.add_argument("--dry-run", action="store_true", help="only count what there is; DynamoDB is not asked")
     return top
 
 
@@ -137,7 +144,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print(f"wattfall: {error}", file=sys.stderr)
         return Exit.CONFIGURATION
     except KeyboardInterrupt:
-        return Exit.STOPPED
+        return Exit.STOPPED if asked.role in RUN else INTERRUPTED
     return Exit.STOPPED
 
 

@@ -1,4 +1,4 @@
-"""What a worker asks the cluster before it starts: is everything there, and which log is it?"""
+"""What a worker, or a command that does some of its work, asks the cluster before it starts: is everything there, and which log is it?"""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Ground:
         )
 
 
-async def survey(settings: Settings, *, sinks: bool = False) -> Ground:
-    """Waits while no broker answers. Raises ClusterError, one line for a person, if a topic is missing or does not fit."""
+async def survey(settings: Settings, *, sinks: bool = False, patient: bool = True) -> Ground:
+    """Waits while no broker answers, if `patient`. Raises ClusterError, one line for a person, if a topic is missing or does not fit."""
     topics = Topics.of(settings)
     wanted = topics.sinks if sinks else topics.waterfall
     for attempt in count():
@@ -61,6 +61,8 @@ async def survey(settings: Settings, *, sinks: bool = False) -> Ground:
                 cluster = await describe(client)
             break
         except NoBroker as error:
+            if not patient:
+                raise
             if attempt % SAID_EVERY == 0:
                 log.warning("waiting: %s", error)
             await asyncio.sleep(PAUSE_S)

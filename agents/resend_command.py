@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -55,12 +56,12 @@ class Asked:
 
 def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool) -> Exit:
     """The command; a summary on standard output. Raises ClusterError, SettingError, TableUnfit."""
-    ground = asyncio.run(survey(settings, sinks=True))
+    ground = asyncio.run(survey(settings, sinks=True, patient=False))
     if not dry_run:
-        check_tables(kept, ground.guard, settings.epoch)
+        check_tables(kept, ground.guard, settings.epoch, patient=False)
     try:
         with hushed():
-            asyncio.run(resend(ground, kept, asked, dry_run))
+            read = asyncio.run(resend(ground, kept, asked, dry_run))
     except Retired as error:
         print(f"wattfall: this is not the live generation: {error}", file=sys.stderr)
         return Exit.SINK_RETIRED
@@ -69,25 +70,47 @@ def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool
         return Exit.LOGS_MIXED
     except KafkaError as error:
         raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
+    if not read and asked.device is not None:
+        print(f"nothing of device {asked.device} is in these topics: is the name right?", file=sys.stderr)
+        return Exit.FAILED
     return Exit.STOPPED
 
 
-async def resend(ground: Ground, kept: DynamoSettings, asked: Asked, dry_run: bool) -> None:
-    """Level by level."""
+async def resend(ground: Ground, kept: DynamoSettings, asked: Asked, dry_run: bool) -> int:
+    """Level by level; how many totals were read."""
+    topics = [topic for grain, topic in zip(Grain, ground.topics.levels, strict=True) if grain in asked.grains]
+    if dry_run:
+        return sum([await look(ground, topic, asked) for topic in topics])
     store = DynamoStore(writing_client(kept.threads), kept)
     rejected = Rejecter(ground.settings.brokers, ground.topics.rejected)
     try:
-        for grain, topic in zip(Grain, ground.topics.levels, strict=True):
-            if grain not in asked.grains:
-                continue
-            if dry_run:
-                print(f"{topic}: {await level(ground, topic, asked, pass_over):,} totals would be written", flush=True)
-                continue
-            writer = writer_of(store, kept, rejected, 0.0)
-            read = await written(writer, lambda offer, topic=topic: level(ground, topic, asked, offer))  # type: ignore[misc]
-            print(f"{topic}: {read:,} totals read: {told(writer.counts)}", flush=True)
+        return sum([await write(ground, topic, asked, store, kept, rejected) for topic in topics])
     finally:
         store.close()
+
+
+async def look(ground: Ground, topic: str, asked: Asked) -> int:
+    """Counts, and says, what there is of a level."""
+    read = await level(ground, topic, asked, pass_over)
+    print(f"{topic}: {read:,} totals would be offered to DynamoDB, which keeps the newer", flush=True)
+    return read
+
+
+async def write(ground: Ground, topic: str, asked: Asked, store: DynamoStore, kept: DynamoSettings, rejected: Rejecter) -> int:
+    """Writes a level, and says what became of it; how many totals were read."""
+    writer = Writer(
+        store,
+        rejected=rejected.put,
+        capacity_keys=kept.capacity_keys,
+        concurrency=kept.threads,
+        flush_s=0.0,
+        keep_hours_s=kept.keep_hours_s,
+        clock=time.monotonic,
+        now=time.time,
+    )
+    read = await written(writer, lambda offer: level(ground, topic, asked, offer))
+    print(f"{topic}: {read:,} totals read: {told(writer.counts)}", flush=True)
+    return read
 
 
 def told(counts: Counts) -> str:
@@ -124,8 +147,8 @@ async def level(ground: Ground, topic: str, asked: Asked, offer: Offer) -> int:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(topic, total=None)
 
-        def show(done: int, end: int) -> None:
-            progress.update(task, completed=done, total=end)
+        def show(done: int, size: int) -> None:
+            progress.update(task, total=size, completed=done)
 
         async for tp, some in records(ground.settings.brokers, topic, asked.partitions(ground.partitions), show):
             wanted = [total for total in values(tp.partition, some) if asked.wants(total)]

@@ -1,4 +1,4 @@
-"""At the start of the sinks: are the tables there, and do they belong to this log and these rules?
+"""Before anybody writes: are the tables there, and do they belong to this log and these rules?
 
 DynamoDB keeps, beside the totals, what they were made from (streams/guard.py): one item an epoch in the hours' table, under a key that no device has.
 """
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dynamodb.client import REFUSED, asking_client, asking_error, code_of
-from dynamodb.errors import StoreBusy
+from dynamodb.errors import StoreBusy, TableUnfit
 from dynamodb.schema import check
 from dynamodb.settings import Settings
 from streams.exits import Exit, leave
-from streams.guard import Guard
+from streams.guard import WHAT_THEN, Guard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,8 +35,12 @@ def check_tables(
     epoch: int,
     ask: Callable[[], DynamoDBClient] = asking_client,
     sleep: Callable[[float], None] = time.sleep,
+    patient: bool = True,
 ) -> None:
-    """Returns when the tables are there and are ours; waits while DynamoDB does not answer. Raises TableUnfit; ends the process on other rules."""
+    """Returns when the tables are there and are ours; waits while DynamoDB does not answer, if `patient`.
+
+    Raises TableUnfit, also for the lack of an answer; ends the process on other rules.
+    """
     for attempt in count():
         try:
             client = ask()  # a new one each time: one that found no credentials never looks again
@@ -45,12 +49,14 @@ def check_tables(
             break
         except (ClientError, BotoCoreError, StoreBusy) as error:
             meant = error if isinstance(error, StoreBusy) else asking_error(error)
+            if not patient:
+                raise TableUnfit(str(meant)) from error
             if attempt % SAID_EVERY == 0:
-                log.warning("sinks: waiting for DynamoDB: %s", meant)
+                log.warning("waiting for DynamoDB: %s", str(meant).removeprefix("DynamoDB: "))
             sleep(PAUSE_S)
     differences = guard.differences(kept)
     if differences:
-        leave(Exit.RULES_CHANGED, f"the tables hold epoch {epoch} of something else: {'; '.join(differences)}. Use a new epoch")
+        leave(Exit.RULES_CHANGED, f"the tables hold epoch {epoch} of something else: {'; '.join(differences)}. {WHAT_THEN}")
 
 
 def keep(client: DynamoDBClient, table: str, guard: Guard, epoch: int) -> Guard:

@@ -1,4 +1,4 @@
-"""Puts one hop together: its table, its store, its lanes and its agent."""
+"""Puts one hop together: its table, its store and its lanes."""
 
 from __future__ import annotations
 

@@ -24,12 +24,29 @@ DONE_WITHIN_S: Final = 300
 NAMED: Final = 20
 REAL_HOUSE: Final = "house-1"
 VIEWS: Final = (
-    ("a day by hours", (house.DEVICE, "--grain", "hour", "--from", f"{house.YEAR}-06-21")),
-    ("a month by days", (house.DEVICE, "--grain", "day", "--from", f"{house.YEAR}-11")),
-    ("a year by months", (house.DEVICE, "--grain", "month", "--from", f"{house.YEAR}")),
-    ("a real house, a day by hours, from its power alone", (REAL_HOUSE, "--grain", "hour", "--from", "2013-04-14")),
-    ("the live reading", (METERS[0].device, "--grain", "live")),
+    (
+        "a day by hours",
+        (house.DEVICE, "--grain", "hour", "--from", f"{house.YEAR}-10-26"),
+        "the clocks go back: a day of 25 hours, with two of 01:00",
+    ),
+    (
+        "a month by days",
+        (house.DEVICE, "--grain", "day", "--from", f"{house.YEAR}-11"),
+        "no readings came from the 11th, 02:00, to the 12th, 14:30: the register still knows how much was used, not when",
+    ),
+    (
+        "a year by months",
+        (house.DEVICE, "--grain", "month", "--from", f"{house.YEAR}"),
+        "readings since May; in June both registers once said 0 (glitches), in September the meter was exchanged (resets)",
+    ),
+    (
+        "a real house, a day by hours",
+        (REAL_HOUSE, "--grain", "hour", "--from", "2013-04-14"),
+        "it has no register: its hours are the power's integral",
+    ),
+    ("the live reading", (METERS[0].device, "--grain", "live"), "of a meter that sends every ten seconds"),
 )
+"""What is shown, the command that shows it, and what there is to see."""
 
 
 class Story:
@@ -84,9 +101,9 @@ class Story:
 
     async def views(self) -> None:
         """What a person would see of it."""
-        for title, arguments in VIEWS:
+        for title, arguments, said in VIEWS:
             line = command_line("dynamodb", "read", *arguments)
-            self.console.print(f"\n[bold]{title}[/]  [dim]{line}[/]", highlight=False, soft_wrap=True)
+            self.console.print(f"\n[bold]{title}[/]  [dim]{line}[/]\n{said}", highlight=False, soft_wrap=True)
             await self.crew.show("dynamodb", "read", *arguments)
 
     def check(self, exported: bytes) -> bool:

@@ -22,6 +22,7 @@ from streams import metrics
 from streams.exits import Exit
 
 DOCS: Final = Path(__file__).resolve().parent
+PROOF: Final = DOCS / "proof.md"
 _LIST: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
 
@@ -68,11 +69,11 @@ def renewed(page: str) -> str:
     return _LIST.sub(lambda found: found[0] if found[2] in SEEN else found[1] + LISTS[found[2]]() + found[3], page)
 
 
-def put(page: Path, name: str, text: str) -> None:
-    """Writes one of the lists in `SEEN` into its place."""
+def put(name: str, text: str) -> None:
+    """Writes one of the lists in `SEEN` into its place in docs/proof.md."""
     assert name in SEEN, name
-    old = page.read_text(encoding="utf-8")
-    page.write_text(_LIST.sub(lambda found: found[1] + text + found[3] if found[2] == name else found[0], old), encoding="utf-8")
+    old = PROOF.read_text(encoding="utf-8")
+    PROOF.write_text(_LIST.sub(lambda found: found[1] + text + found[3] if found[2] == name else found[0], old), encoding="utf-8")
 
 
 def behind() -> Iterator[tuple[Path, str]]:

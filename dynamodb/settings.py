@@ -43,10 +43,6 @@ class Flushes:
     days: float = 300.0
     months: float = 900.0
 
-    def of(self, grain: Grain) -> float:
-        """The interval of this grain's totals."""
-        return {Grain.HOUR: self.hours, Grain.DAY: self.days, Grain.MONTH: self.months}[grain]
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -19,6 +19,16 @@ from metering.total import Total
 DECODER: Final = 1
 """Counts up whenever the decoder begins to accept, reject or understand a message differently."""
 GUARD_KEY: Final = b"\0guard"
+VARIABLES: Final = {
+    "rule zone": "WATTFALL_ZONE",
+    "rule hold_ms": "WATTFALL_HOLD_S",
+    "rule max_power_mw": "WATTFALL_MAX_POWER_W",
+    "rule register_step_mwh": "WATTFALL_REGISTER_STEP_WH",
+    "rule restate_ms": "WATTFALL_RESTATE_HOURS",
+    "rule estimate_after_ms": "WATTFALL_ESTIMATE_AFTER_S",
+}
+"""What a person sets, by the fact that follows from it."""
+WHAT_THEN: Final = "Put that back, or go on with the next WATTFALL_EPOCH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +67,9 @@ class Guard:
         """What differs from the kept record, each as one phrase; empty if nothing does."""
         names = sorted(set(self.facts) | set(kept.facts))
         pairs = [(name, kept.facts.get(name, "nothing"), self.facts.get(name, "nothing")) for name in names]
-        return [f"{name} was {old}, now {new}" for name, old, new in pairs if old != new]
+        return [f"{told(name)} was {old}, now {new}" for name, old, new in pairs if old != new]
+
+
+def told(name: str) -> str:
+    """A fact's name, with the variable that sets it."""
+    return f"{VARIABLES[name]} ({name})" if name in VARIABLES else name

@@ -22,7 +22,7 @@ from streams import faults
 from streams.batch import Batch
 from streams.checkpoint import transactional_producer
 from streams.exits import Exit
-from streams.guard import GUARD_KEY, Guard
+from streams.guard import GUARD_KEY, WHAT_THEN, Guard
 from streams.lane import Lane, LaneSettings
 from streams.metrics import RECORDS, Sample
 from streams.position import Position, position_key
@@ -87,7 +87,7 @@ class Hop:
             row = self.shared.rows.load(partition, GUARD_KEY)
             differences = self.shared.guard.differences(Guard.decode(row)) if row else ["the guard record is missing"]
             text = "; ".join(differences) or "the hash of the rules"
-            self.shared.leave(Exit.RULES_CHANGED, f"{lane.name}: epoch {self.shared.guard.facts['epoch']} began otherwise: {text}. Use a new epoch")
+            self.shared.leave(Exit.RULES_CHANGED, f"{lane.name}: epoch {self.shared.guard.facts['epoch']} began otherwise: {text}. {WHAT_THEN}")
         return kept.position
 
     def kept(self, partition: int) -> Position | None:

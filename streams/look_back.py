@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Final
 
@@ -9,31 +10,43 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from streams.batch import Record
+from streams.cluster import ClusterError
 
 POLL_MS: Final = 200
+STALL_S: Final = 60.0
+"""A broker that gives nothing for so long, though there is something, is given up."""
 Show = Callable[[int, int], None]
-"""Takes how many positions are behind it, and where the topic ends, both summed over the partitions."""
+"""Takes how many positions are done, and how many there are."""
 
 
-def nobody(done: int, end: int) -> None:
-    """Shows it to nobody."""
+def nothing(done: int, size: int) -> None:
+    """Shows nobody anything."""
 
 
 async def records(
-    brokers: Sequence[str], topic: str, partitions: Collection[int], show: Show = nobody
+    brokers: Sequence[str], topic: str, partitions: Collection[int], show: Show = nothing
 ) -> AsyncIterator[tuple[TopicPartition, list[Record]]]:
-    """The committed records, in order within a partition, as far as the topic goes at the start. Raises KafkaError."""
+    """The committed records, in order within a partition, as far as the topic goes at the start. Raises KafkaError, ClusterError."""
     consumer = AIOKafkaConsumer(bootstrap_servers=list(brokers), isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
-        tps = [TopicPartition(topic, partition) for partition in partitions]
-        ends = await consumer.end_offsets(tps)
+        tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         consumer.assign(tps)
         await consumer.seek_to_beginning()
-        while any([await consumer.position(tp) < end for tp, end in ends.items()]):
+        left, size = sum(ends.values()) - sum(begins.values()), sum(ends.values()) - sum(begins.values())
+        loop = asyncio.get_running_loop()
+        moved = loop.time()
+        while left > 0:
             for tp, some in (await consumer.getmany(timeout_ms=POLL_MS)).items():
-                if wanted := [record for record in some if record.offset < ends[tp]]:
+                wanted = [record for record in some if record.offset < ends[tp]]
+                if wanted:
                     yield tp, wanted
-            show(sum([min(await consumer.position(tp), end) for tp, end in ends.items()]), sum(ends.values()))
+            now = sum([max(0, end - await consumer.position(tp)) for tp, end in ends.items()])
+            if now < left:
+                left, moved = now, loop.time()
+            elif loop.time() - moved > STALL_S:
+                raise ClusterError(f"WATTFALL_BROKERS={','.join(brokers)}: nothing more of {topic} came for {STALL_S:g} s")
+            show(size - left, size)
     finally:
         await consumer.stop()

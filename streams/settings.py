@@ -56,28 +56,28 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Reads `WATTFALL_*`; what is absent or empty has its default. Raises SettingError."""
-        read = Reader(environ)
+        default, read = cls(), Reader(environ)
         return cls(
-            brokers=read("WATTFALL_BROKERS", cls().brokers, brokers),
-            app=read("WATTFALL_APP", "wattfall", name),
-            epoch=read("WATTFALL_EPOCH", 1, whole(1)),
-            topic_prefix=read("WATTFALL_TOPIC_PREFIX", "", name),
-            partitions=read("WATTFALL_PARTITIONS", 12, whole(1)),
-            replication=read("WATTFALL_REPLICATION", 1, whole(1)),
+            brokers=read("WATTFALL_BROKERS", default.brokers, brokers),
+            app=read("WATTFALL_APP", default.app, name),
+            epoch=read("WATTFALL_EPOCH", default.epoch, whole(1)),
+            topic_prefix=read("WATTFALL_TOPIC_PREFIX", default.topic_prefix, name),
+            partitions=read("WATTFALL_PARTITIONS", default.partitions, whole(1)),
+            replication=read("WATTFALL_REPLICATION", default.replication, whole(1)),
             rules=rules(read),
             checkpoint=Intervals(
-                hours=read("WATTFALL_CHECKPOINT_HOURS_S", 10.0, seconds(0.05, 3600)),
-                days=read("WATTFALL_CHECKPOINT_DAYS_S", 60.0, seconds(0.05, 3600)),
-                months=read("WATTFALL_CHECKPOINT_MONTHS_S", 300.0, seconds(0.05, 3600)),
+                hours=read("WATTFALL_CHECKPOINT_HOURS_S", default.checkpoint.hours, seconds(0.05, 3600)),
+                days=read("WATTFALL_CHECKPOINT_DAYS_S", default.checkpoint.days, seconds(0.05, 3600)),
+                months=read("WATTFALL_CHECKPOINT_MONTHS_S", default.checkpoint.months, seconds(0.05, 3600)),
             ),
-            state_dir=read("WATTFALL_STATE_DIR", Path(".state"), Path),
-            store=read("WATTFALL_STORE", "rocksdb", one_of("rocksdb", "memory")),
-            session_timeout_s=read("WATTFALL_SESSION_TIMEOUT_S", 20.0, seconds(1, 300)),
-            start_limit_s=read("WATTFALL_START_LIMIT_S", 300.0, seconds(5, 86_400)),
-            member=read("WATTFALL_MEMBER", None, name),
-            hot_bytes=read("WATTFALL_HOT_MB", 1024 * MEBIBYTE, lambda text: whole(16, 1 << 20)(text) * MEBIBYTE),
-            lost_range=read("WATTFALL_LOST_RANGE", "stop", one_of("stop", "continue")),
-            metrics_port=read("WATTFALL_METRICS_PORT", 0, whole(0, 65_534)),
+            state_dir=read("WATTFALL_STATE_DIR", default.state_dir, Path),
+            store=read("WATTFALL_STORE", default.store, one_of("rocksdb", "memory")),
+            session_timeout_s=read("WATTFALL_SESSION_TIMEOUT_S", default.session_timeout_s, seconds(1, 300)),
+            start_limit_s=read("WATTFALL_START_LIMIT_S", default.start_limit_s, seconds(5, 86_400)),
+            member=read("WATTFALL_MEMBER", default.member, name),
+            hot_bytes=read("WATTFALL_HOT_MB", default.hot_bytes, lambda text: whole(16, 1 << 20)(text) * MEBIBYTE),
+            lost_range=read("WATTFALL_LOST_RANGE", default.lost_range, one_of("stop", "continue")),
+            metrics_port=read("WATTFALL_METRICS_PORT", default.metrics_port, whole(0, 65_534)),
         )
 
 

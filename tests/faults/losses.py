@@ -61,13 +61,14 @@ async def lose_changelogs(nemesis: Nemesis) -> None:
 
 
 async def lose_items(nemesis: Nemesis) -> None:
-    """Everything in DynamoDB; the sinks' group is sent back to where its topics begin."""
+    """Everything in DynamoDB: totals are sent again beside the sinks, and for the live values these begin anew with the readings."""
     began, here = time.monotonic(), nemesis.here
     async with away(nemesis.sinks):
         count = await asyncio.to_thread(delete_items, here)
         assert count > 0, "nothing was stored"
         nemesis.dynamodb.versions.clear()
-        await rewind(here, f"{here.settings.scope}-sinks", (here.topics.readings, *here.topics.levels))
+        await rewind(here, f"{here.settings.scope}-sinks", here.topics.readings)
+    await here.must("agents", "resend", limit_s=AGAIN_S)
     nemesis.note("items lost", "DynamoDB", began, f"{count} items")
 
 
@@ -89,9 +90,9 @@ async def gone(client: AIOKafkaAdminClient, topics: Sequence[str]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def rewind(here: Deployment, group: str, topics: Sequence[str]) -> None:
-    """The group begins with the first record again. Waits until the members that were killed are missed, since nobody commits beside members."""
-    tps = [TopicPartition(topic, partition) for topic in topics for partition in range(here.settings.partitions)]
+async def rewind(here: Deployment, group: str, topic: str) -> None:
+    """The group begins with the topic's first record again. Waits until killed members are missed: nobody commits beside members."""
+    tps = [TopicPartition(topic, partition) for partition in range(here.settings.partitions)]
     async with asyncio.timeout(AGAIN_S), AIOKafkaConsumer(bootstrap_servers=here.stack.brokers, group_id=group, enable_auto_commit=False) as consumer:
         consumer.assign(tps)
         begins = await consumer.beginning_offsets(tps)

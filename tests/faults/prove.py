@@ -22,10 +22,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from docs.generate import put
+from docs.generate import PROOF, put
 from tests.faults.scenarios import SCENARIOS, Scene, playing
 from tests.faults.verdict import Verdict, judge
-from tests.mutants.page import PAGE
 from tests.stack import ROOT, Stack, running
 
 REPORT: Final = ROOT / "build" / "prove.json"
@@ -160,8 +159,8 @@ def main(arguments: Sequence[str]) -> int:
     REPORT.write_text(json.dumps([vars(one) for one in last.values()], indent=1))
     console.print(f"kept in {REPORT.relative_to(ROOT)}")
     if last.keys() == SCENARIOS.keys() and all(one.scale >= 1 and not one.wrong for one in last.values()):
-        put(PAGE, "runs", page([last[name] for name in SCENARIOS]))
-        console.print(f"written into {PAGE.relative_to(ROOT)}")
+        put("runs", page([last[name] for name in SCENARIOS]))
+        console.print(f"written into {PROOF.relative_to(ROOT)}")
     return 1 if any(one.wrong for one in results) else 0
 
 

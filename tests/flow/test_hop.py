@@ -194,7 +194,7 @@ def test_without_a_table_there_is_no_position() -> None:
 def test_other_rules_end_the_process_and_say_which() -> None:
     it = Scene(Position(77, Counter(), guard(hold_ms=1).digest))
     it.table.rows.apply([(GUARD_KEY, guard(hold_ms=1).encode())], 2)
-    with pytest.raises(Left, match="epoch 1 began otherwise: rule hold_ms was 1, now 60000") as left:
+    with pytest.raises(Left, match=r"epoch 1 began otherwise: WATTFALL_HOLD_S \(rule hold_ms\) was 1, now 60000\. Put that back, or") as left:
         it.hop.position(0)
     assert left.value.code is Exit.RULES_CHANGED
 

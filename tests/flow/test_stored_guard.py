@@ -49,4 +49,4 @@ def test_waiting_is_told_every_half_minute_with_its_cause(caplog: pytest.LogCapt
     messages = [record.getMessage() for record in caplog.records if record.name == "wattfall.sink"]
     assert len(messages) == told
     for message in messages:
-        assert message.startswith("sinks: waiting for DynamoDB: AWS does not let us: ") and "not authorized; look at the credentials" in message
+        assert message.startswith("waiting for DynamoDB: AWS does not let us: ") and "not authorized; look at the credentials" in message

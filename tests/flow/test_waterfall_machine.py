@@ -27,12 +27,12 @@ from streams.exits import Exit
 from streams.lane import LAST_S, Lane
 from streams.tap import DRAIN_S
 from tables.stores import MemoryStore
+from tests.flow.small_account import ALL, WRITTEN, Account, Witness
+from tests.flow.small_meters import BEGIN, Meter, speeches
+from tests.flow.small_sinks import Flight, Sinks
+from tests.flow.small_worker import PARTITIONS, PLACES, SOURCES, Disk, Recovery, Worker, recovers, recovers_until, table_of
 from tests.memory_kafka import Broker, Producer
 from tests.process import Process
-from tests.small_account import ALL, WRITTEN, Account, Witness
-from tests.small_meters import BEGIN, Meter, speeches
-from tests.small_sinks import Flight, Sinks
-from tests.small_worker import PARTITIONS, PLACES, SOURCES, Disk, Recovery, Worker, recovers, recovers_until, table_of
 from tests.strategies import HOUR
 
 RULES: Final = Rules(restate_ms=2 * HOUR)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from docs.generate import put
 from tests.mutants.mutant import Mutant
-from tests.stack import ROOT
-
-PAGE: Final = ROOT / "docs" / "proof.md"
 
 
 def table(mutants: Sequence[Mutant]) -> str:
@@ -23,4 +19,4 @@ def table(mutants: Sequence[Mutant]) -> str:
 
 def write(mutants: Sequence[Mutant]) -> None:
     """Puts the table into its place."""
-    put(PAGE, "mutants", table(mutants))
+    put("mutants", table(mutants))

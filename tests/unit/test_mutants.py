@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import SEEN
+from docs.generate import PROOF, SEEN
 from tests.mutants import page
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import Edit, Mutant, Stale, broken
@@ -47,7 +47,7 @@ def test_no_two_have_the_same_name() -> None:
 
 
 def test_the_table_has_them_all_as_they_are() -> None:
-    text = page.PAGE.read_text(encoding="utf-8")
+    text = PROOF.read_text(encoding="utf-8")
     assert "mutants" in SEEN
     assert f"<!-- generated: mutants -->\n{page.table(MUTANTS)}<!-- end of mutants -->" in text, "make mutants writes it"
 

@@ -19,10 +19,10 @@ from metering.live import Live
 from metering.total import Total
 from streams.batch import Batch
 from streams.tap import Tap
+from tests.flow.small_worker import PARTITIONS, SOURCES, Place
 from tests.memory_dynamodb import MemoryClient
 from tests.memory_kafka import Broker
 from tests.process import Process
-from tests.small_worker import PARTITIONS, SOURCES, Place
 
 SINKS: Final = "sinks"
 """The group."""

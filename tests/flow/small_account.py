@@ -12,14 +12,14 @@ from metering.rules import Rules
 from metering.total import Grain, Total
 from metering.wire import total_from_json, total_key
 from streams.position import Position, position_key
+from tests.flow.small_meters import Sending
+from tests.flow.small_sinks import SINKS
+from tests.flow.small_worker import PARTITIONS, PLACES, SOURCES, table_of
 from tests.folding import indexes
 from tests.memory_dynamodb import Item, Key, MemoryClient
 from tests.memory_kafka import Broker
 from tests.oracle import Message, Oracle
 from tests.oracle_reading import partition_of
-from tests.small_meters import Sending
-from tests.small_sinks import SINKS
-from tests.small_worker import PARTITIONS, PLACES, SOURCES, table_of
 
 ALL: Final = 1 << 20
 """More positions than any log has."""
