@@ -6,6 +6,7 @@ worker      both of them, as two child processes
 topics      create | check
 lag         how far everything is behind; --wait S waits until nothing is
 resend      what the level topics hold into DynamoDB again
+redrive     what was rejected, or late, into the readings topic again
 """
 
 from __future__ import annotations
@@ -47,6 +48,27 @@ example:
   python -m agents resend --dry-run
   python -m agents resend --grain day --grain month
   python -m agents resend --device home"""
+REDRIVE = """\
+Sends what was rejected (or late) into the readings topic again, after a bug or a setting was mended: key, value and headers as they came, or as
+your own function mends them. Each message is sent again once, and what is refused again once more, three times at most. What was sent is found in
+the readings topic by its header, so this may run again, be interrupted or be killed, and sends nothing twice; that is why it reads the readings
+since TIME first. Those that are kept in part only (see `truncated` in docs/metering.md) it leaves.
+
+A message of arrays is sent whole, with the elements that were counted the first time. They are duplicates, and counted as such. But what is sent
+is the newest again: where an instant was corrected meanwhile, the older value replaces the correction.
+
+Another rule (a setting of docs/settings.md that is marked so) needs a new epoch, which counts all readings that are kept again without this."""
+REDRIVE_EXAMPLE = """\
+example:
+  python -m agents redrive --since 2026-11-24 --dry-run
+  python -m agents redrive --since 2026-11-24T10:00:00+01:00 --reason partition.mismatch
+  python -m agents redrive --since 2026-11-24 --reason value.missing --fix mending:spelling
+
+mending.py, in this folder or in one of PYTHONPATH:
+  def spelling(key, value):                  # bytes or None, both
+      if b'"power"' not in value:
+          return None                        # is passed over
+      return key, value.replace(b'"power"', b'"power_w"')"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,7 +97,24 @@ def parser() -> argparse.ArgumentParser:
     resend.add_argument("--grain", action="append", default=[], choices=list(map(str, Grain)), help="of this level only; may be repeated")
     resend.add_argument("--device", metavar="D", help="of this device only")
     resend.add_argument("--dry-run", action="store_true", help="only count what there is; DynamoDB is not asked")
+    add_redrive(roles)
     return top
+
+
+def add_redrive(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command line of redrive."""
+    redrive = roles.add_parser(
+        "redrive",
+        help="what was rejected, or late, into the readings topic again",
+        description=REDRIVE,
+        epilog=REDRIVE_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    redrive.add_argument("--late", action="store_true", help="what was late, not what was rejected")
+    redrive.add_argument("--reason", action="append", default=[], metavar="R", help="for this reason only; may be repeated")
+    redrive.add_argument("--since", required=True, metavar="TIME", help="refused since then: a date in WATTFALL_ZONE, or an instant with an offset")
+    redrive.add_argument("--fix", metavar="MODULE:FUNCTION", help="gets key and value, returns a pair of them, or None to pass over the message")
+    redrive.add_argument("--dry-run", action="store_true", help="only count, and say where the first of each reason are")
 
 
 def waterfall(settings: Settings) -> None:
@@ -112,6 +151,15 @@ def resend(settings: Settings, environ: Mapping[str, str], asked: argparse.Names
     return run(settings, DynamoSettings.from_environ(environ), Asked(asked.grain, asked.device), dry_run=asked.dry_run)
 
 
+def redrive(settings: Settings, asked: argparse.Namespace) -> Exit:
+    """What was rejected, or late, into the readings topic again."""
+    from agents.redrive_asked import Asked
+    from agents.redrive_command import run
+
+    given = Asked.of(settings.rules.zone, late=asked.late, reason=asked.reason, start=asked.since, fix=asked.fix, dry_run=asked.dry_run)
+    return run(settings, given)
+
+
 def logs() -> None:
     """Progress for people on standard error."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -132,6 +180,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return lag_command.run(settings, asked.wait)
         if asked.role == "resend":
             return resend(settings, environ, asked)
+        if asked.role == "redrive":
+            return redrive(settings, asked)
         if asked.role == "worker":
             return worker.run(environ)
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own
