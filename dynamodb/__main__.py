@@ -117,7 +117,7 @@ def read_live(client: DynamoDBClient, settings: Settings, asked: argparse.Namesp
         sys.stdout.buffer.write(orjson.dumps({**live._asdict(), "at": live.at}) + b"\n")
     elif live is not None:
         console().print(live_view(live, time.time(), settings.zone))
-    return found(live is not None, f"no live reading of {asked.device}: is the name right?")
+    return found(live is not None, f"no live reading of {asked.device}: is the name right, or were its readings refused?")
 
 
 def export(client: DynamoDBClient, settings: Settings, asked: argparse.Namespace) -> None:

@@ -98,7 +98,7 @@ def balance(total: Total) -> int:
 def known(live: Live | None, zone: str) -> str:
     """Of when a device's newest reading is; None is a device that never sent one."""
     if live is None:
-        return "nothing is known of this device: is the name right?"
+        return "nothing is known of this device: is the name right, or were its readings refused (python -m agents redrive --dry-run tells)?"
     return f"its newest reading is of {instant(live.at // 1000, ZoneInfo(zone))}"
 
 

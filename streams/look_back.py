@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -24,17 +24,22 @@ def nothing(done: int, size: int) -> None:
 
 
 async def records(
-    brokers: Sequence[str], topic: str, partitions: Collection[int], show: Show = nothing
+    brokers: Sequence[str], topic: str, partitions: Collection[int], show: Show = nothing, upto: Mapping[int, int] | None = None
 ) -> AsyncIterator[tuple[TopicPartition, list[Record]]]:
-    """The committed records, in order within a partition, as far as the topic goes at the start. Raises KafkaError, ClusterError."""
+    """The committed records, in order within a partition, as far as the topic goes at the start, or up to these positions.
+
+    Raises KafkaError, and ClusterError where the broker gives nothing any more.
+    """
     consumer = AIOKafkaConsumer(bootstrap_servers=list(brokers), isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
         tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        if upto is not None:
+            ends = {tp: min(end, upto[tp.partition]) for tp, end in ends.items()}
         consumer.assign(tps)
         await consumer.seek_to_beginning()
-        left, size = sum(ends.values()) - sum(begins.values()), sum(ends.values()) - sum(begins.values())
+        left = size = sum(max(0, end - begins[tp]) for tp, end in ends.items())
         loop = asyncio.get_running_loop()
         moved = loop.time()
         while left > 0:

@@ -190,7 +190,10 @@ def test_the_peak_of_a_period_that_only_exports_is_its_highest_export(low: int |
 
 def test_who_finds_nothing_is_told_what_would_help() -> None:
     assert known(Live("d", power_mw=1, power_at=LATER * 1000, offset=3), "Europe/Amsterdam") == "its newest reading is of 2027-01-01 01:00+0100"
-    assert known(None, "Europe/Amsterdam") == "nothing is known of this device: is the name right?"
+    assert (
+        known(None, "Europe/Amsterdam")
+        == "nothing is known of this device: is the name right, or were its readings refused (python -m agents redrive --dry-run tells)?"
+    )
 
 
 def test_settings_have_defaults_and_name_what_is_wrong() -> None:
