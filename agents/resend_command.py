@@ -10,14 +10,13 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.errors import KafkaError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agents.ground import Ground, survey
-from agents.store_sink import Rejecter, writer_of
+from agents.reread import reread
+from agents.store_sink import Rejecter
 from agents.stored_guard import check_tables
 from agents.totals_to_dynamodb import totals
 from dynamodb.client import writing_client
@@ -30,7 +29,6 @@ from metering.partition import partition_of
 from metering.total import Grain, Total
 from streams.cluster import ClusterError, hushed
 from streams.exits import Exit
-from streams.look_back import records
 from streams.settings import Settings
 
 Offer = Callable[[int, int, Sequence[Total | Live]], Awaitable[None]]
@@ -141,17 +139,14 @@ async def written(writer: Writer, feed: Callable[[Offer], Awaitable[int]]) -> in
 
 
 async def level(ground: Ground, topic: str, asked: Asked, offer: Offer) -> int:
-    """Offers the totals of a topic as far as it goes now, with a bar on a terminal; how many there were."""
-    console, values, count = Console(stderr=True), totals(topic), 0
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(topic, total=None)
+    """Offers the totals of a topic as far as it goes now; how many there were."""
+    values, count = totals(topic), 0
 
-        def show(done: int, size: int) -> None:
-            progress.update(task, total=size, completed=done)
+    async def take(partition: int, records: Sequence[Any]) -> None:
+        nonlocal count
+        wanted = [total for total in values(partition, records) if asked.wants(total)]
+        await offer(partition, records[-1].offset + 1, wanted)
+        count += len(wanted)
 
-        async for tp, some in records(ground.settings.brokers, topic, asked.partitions(ground.partitions), show):
-            wanted = [total for total in values(tp.partition, some) if asked.wants(total)]
-            await offer(tp.partition, some[-1].offset + 1, wanted)
-            count += len(wanted)
+    await reread(ground.settings.brokers, topic, asked.partitions(ground.partitions), take)
     return count

@@ -61,13 +61,23 @@ def check_tables(
 
 def keep(client: DynamoDBClient, table: str, guard: Guard, epoch: int) -> Guard:
     """The epoch's record as it is stored; stores ours where there is none."""
-    key: dict[str, Any] = {"pk": {"S": "#guard"}, "sk": {"S": f"G#{epoch}"}}
     try:
-        client.put_item(TableName=table, Item=key | {"g": {"S": guard.encode().decode()}}, ConditionExpression="attribute_not_exists(pk)")
+        item = _key(epoch) | {"g": {"S": guard.encode().decode()}}
+        client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
     except ClientError as error:
         if code_of(error) != REFUSED:
             raise
-    else:
-        return guard
-    item = client.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
-    return Guard.decode(item["g"]["S"].encode())
+        kept = stored(client, table, epoch)
+        assert kept is not None
+        return kept
+    return guard
+
+
+def stored(client: DynamoDBClient, table: str, epoch: int) -> Guard | None:
+    """The epoch's record as it is stored; None where there is none."""
+    item = client.get_item(TableName=table, Key=_key(epoch), ConsistentRead=True).get("Item")
+    return None if item is None else Guard.decode(item["g"]["S"].encode())
+
+
+def _key(epoch: int) -> dict[str, Any]:
+    return {"pk": {"S": "#guard"}, "sk": {"S": f"G#{epoch}"}}

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from demo import house
 from demo.bar import following
-from demo.compare import differences, read
 from demo.crew import ROOT, Crew, command_line
 from demo.live import live
 from demo.simulated import Meter, instants
+from metering.compare import differences, read
 
 SAMPLES: Final = ROOT / "tests" / "data"
 METERS: Final = tuple(Meter(number) for number in (1, 2, 3))

@@ -16,8 +16,8 @@ import boto3
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from demo.compare import Key, differences, read
 from dynamodb.items import LIVE, live_from_item
+from metering.compare import Key, differences, read
 from metering.total import Grain, Total
 from metering.wire import total_from_json, total_key
 from streams.position import Position, position_key

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from demo import expected, house
 from demo.__main__ import MARK, STATE, empty, others
-from demo.compare import differences, read
 from demo.crew import Crew
 from demo.simulated import EVERY_S, Meter, instants
 from demo.story import Story
+from metering.compare import differences, read
 from metering.rules import Rules
 from metering.total import Grain, Total
 from metering.wire import total_to_json
