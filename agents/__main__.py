@@ -7,6 +7,7 @@ topics      create | check
 lag         how far everything is behind; --wait S waits until nothing is
 resend      what the level topics hold into DynamoDB again
 redrive     what was rejected, or late, into the readings topic again
+reconcile   devices counted again from their readings, against DynamoDB
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import argparse
 import asyncio
 import logging
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 
 from agents import lag_command, topics_command, worker
+from agents.arguments import parser
 from dynamodb.errors import TableUnfit
-from metering.total import Grain
 from settings.environ import SettingError
 from streams import faults
 from streams.cluster import ClusterError
@@ -32,89 +34,6 @@ from streams.settings import Settings
 RUN = frozenset({"waterfall", "sinks", "worker"})
 """Roles that go on until they are asked to stop; the others are commands that have something to finish."""
 INTERRUPTED = 130
-EXAMPLE = """example:
-  export WATTFALL_BROKERS=127.0.0.1:9092 WATTFALL_ZONE=Europe/Amsterdam
-  python -m agents topics create && python -m dynamodb create && python -m agents worker
-
-Settings are environment variables, WATTFALL_*: docs/settings.md has them all, and what each exit code asks for."""
-
-
-RESEND = """\
-Writes the totals that the level topics hold into DynamoDB again: a table was lost, or another region's is to be filled.
-The topics keep the last 13 months. Live readings are not among them: a device's comes with its next reading.
-A newer total that is stored stays as it is, so this may run at any time, beside the workers, and again."""
-RESEND_EXAMPLE = """\
-example:
-  python -m agents resend --dry-run
-  python -m agents resend --grain day --grain month
-  python -m agents resend --device home"""
-REDRIVE = """\
-Sends what was rejected (or late) into the readings topic again, after a bug or a setting was mended: key, value and headers as they came, or as
-your own function mends them. Each message is sent again once, and what is refused again once more, three times at most. What was sent is found in
-the readings topic by its header, so this may run again, be interrupted or be killed, and sends nothing twice; that is why it reads the readings
-since TIME first. Those that are kept in part only (see `truncated` in docs/metering.md) it leaves.
-
-A message of arrays is sent whole, with the elements that were counted the first time. They are duplicates, and counted as such. But what is sent
-is the newest again: where an instant was corrected meanwhile, the older value replaces the correction.
-
-Another rule (a setting of docs/settings.md that is marked so) needs a new epoch, which counts all readings that are kept again without this."""
-REDRIVE_EXAMPLE = """\
-example:
-  python -m agents redrive --since 2026-11-24 --dry-run
-  python -m agents redrive --since 2026-11-24T10:00:00+01:00 --reason partition.mismatch
-  python -m agents redrive --since 2026-11-24 --reason value.missing --fix mending:spelling
-
-mending.py, in this folder or in one of PYTHONPATH:
-  def spelling(key, value):                  # bytes or None, both
-      if b'"power"' not in value:
-          return None                        # is passed over
-      return key, value.replace(b'"power"', b'"power_w"')"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    top = argparse.ArgumentParser(
-        prog="python -m agents",
-        description="Runs a role of Wattfall, or a command about its topics.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    roles = top.add_subparsers(dest="role", required=True, metavar="ROLE")
-    roles.add_parser("waterfall", help="the three hops: readings to hours to days to months")
-    roles.add_parser("sinks", help="the level topics and the live values into DynamoDB")
-    roles.add_parser("worker", help="a parent that starts waterfall and sinks, and ends with the first of them that ends")
-    topics = roles.add_parser("topics", help="make or check the topics")
-    topics.add_argument("action", choices=("create", "check"))
-    lag = roles.add_parser("lag", help="how far everything is behind")
-    lag.add_argument("--wait", type=float, metavar="S", help="wait until all that was sent so far is stored in DynamoDB; exit 1 after S seconds")
-    resend = roles.add_parser(
-        "resend",
-        help="what the level topics hold into DynamoDB again",
-        description=RESEND,
-        epilog=RESEND_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    resend.add_argument("--grain", action="append", default=[], choices=list(map(str, Grain)), help="of this level only; may be repeated")
-    resend.add_argument("--device", metavar="D", help="of this device only")
-    resend.add_argument("--dry-run", action="store_true", help="only count what there is; DynamoDB is not asked")
-    add_redrive(roles)
-    return top
-
-
-def add_redrive(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The command line of redrive."""
-    redrive = roles.add_parser(
-        "redrive",
-        help="what was rejected, or late, into the readings topic again",
-        description=REDRIVE,
-        epilog=REDRIVE_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    redrive.add_argument("--late", action="store_true", help="what was late, not what was rejected")
-    redrive.add_argument("--reason", action="append", default=[], metavar="R", help="for this reason only; may be repeated")
-    redrive.add_argument("--since", required=True, metavar="TIME", help="refused since then: a date in WATTFALL_ZONE, or an instant with an offset")
-    redrive.add_argument("--fix", metavar="MODULE:FUNCTION", help="gets key and value, returns a pair of them, or None to pass over the message")
-    redrive.add_argument("--dry-run", action="store_true", help="only count, and say where the first of each reason are")
 
 
 def waterfall(settings: Settings) -> None:
@@ -160,6 +79,17 @@ def redrive(settings: Settings, asked: argparse.Namespace) -> Exit:
     return run(settings, given)
 
 
+def reconcile(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:
+    """Devices counted again, against DynamoDB."""
+    from agents.reconcile_command import Asked, run
+    from dynamodb.settings import Settings as DynamoSettings
+
+    if bool(asked.devices) == bool(asked.sample) or asked.seed is not None and not asked.sample:
+        raise SettingError("reconcile: wanted is DEVICE, one or more, or --sample N, which may have a --seed")
+    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
+    return run(settings, DynamoSettings.from_environ(environ), Asked(asked.devices, asked.sample, seed, asked.wait), json=asked.json)
+
+
 def logs() -> None:
     """Progress for people on standard error."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -182,6 +112,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return resend(settings, environ, asked)
         if asked.role == "redrive":
             return redrive(settings, asked)
+        if asked.role == "reconcile":
+            return reconcile(settings, environ, asked)
         if asked.role == "worker":
             return worker.run(environ)
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own

@@ -44,6 +44,15 @@ class Reader:
         found = (total_from_item(item) for item in self._pages("query", self._tables.of(grain), request))
         return [total for total in found if not total.absent]
 
+    def every_total_of(self, device: str, grain: Grain) -> Iterator[Total]:
+        """All totals of a device and grain, those that hold nothing any more as well; each as it was last written, which costs twice as much."""
+        request = {
+            "KeyConditionExpression": "pk = :device AND begins_with(sk, :grain)",
+            "ExpressionAttributeValues": {":device": {"S": device}, ":grain": {"S": PREFIX[grain]}},
+            "ConsistentRead": True,
+        }
+        return map(total_from_item, self._pages("query", self._tables.of(grain), request))
+
     def live(self, device: str) -> Live | None:
         """The device's live reading, None if it never sent one."""
         table = self._tables.live

@@ -17,7 +17,7 @@ class Exit(IntEnum):
     """The exit codes of `python -m agents …`; the comment says what to do."""
 
     STOPPED = 0  # asked to
-    FAILED = 1  # a check that found something wrong (topics check, lag --wait)
+    FAILED = 1  # a check that found something wrong (topics check, lag --wait, reconcile)
     CONFIGURATION = 2  # mend the setting, topic or table that the message names
     FENCED = 71  # a newer worker owns the partition: restart
     CHECKPOINT_FAILED = 72  # restart; look at the broker if it goes on

@@ -7,7 +7,7 @@ settled in the order of the flow: readings first, then hours, days, months; a to
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
@@ -39,10 +39,13 @@ class Lag:
 
 
 class Meter:
-    """Measures lag with clients of its own; use it as an asynchronous context."""
+    """Measures lag with clients of its own; use it as an asynchronous context.
 
-    def __init__(self, brokers: Iterable[str], partitions: dict[str, int]) -> None:
-        self.brokers, self.partitions = list(brokers), partitions
+    `partitions`: how many each topic has; `only`: those that are looked at, if not all.
+    """
+
+    def __init__(self, brokers: Iterable[str], partitions: dict[str, int], only: Collection[int] | None = None) -> None:
+        self.brokers, self.partitions, self.only = list(brokers), partitions, only
 
     async def __aenter__(self) -> Meter:
         self.consumer = AIOKafkaConsumer(bootstrap_servers=self.brokers)
@@ -57,7 +60,7 @@ class Meter:
 
     def tps(self, topic: str) -> list[TopicPartition]:
         """A topic's partitions."""
-        return [TopicPartition(topic, partition) for partition in range(self.partitions[topic])]
+        return [TopicPartition(topic, partition) for partition in range(self.partitions[topic]) if self.only is None or partition in self.only]
 
     async def ends(self, topic: str) -> dict[TopicPartition, int]:
         """Where each partition ends now; empty ones are left out."""

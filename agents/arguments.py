@@ -1,0 +1,146 @@
+"""The command line of `python -m agents`: what may be typed, and what --help says of it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TypeVar
+
+from metering.total import Grain
+from settings.environ import seconds, whole
+
+T = TypeVar("T")
+EXAMPLE = """example:
+  export WATTFALL_BROKERS=127.0.0.1:9092 WATTFALL_ZONE=Europe/Amsterdam
+  python -m agents topics create && python -m dynamodb create && python -m agents worker
+
+Settings are environment variables, WATTFALL_*: docs/settings.md has them all, and what each exit code asks for."""
+
+
+RESEND = """\
+Writes the totals that the level topics hold into DynamoDB again: a table was lost, or another region's is to be filled.
+The topics keep the last 13 months. Live readings are not among them: a device's comes with its next reading.
+A newer total that is stored stays as it is, so this may run at any time, beside the workers, and again."""
+RESEND_EXAMPLE = """\
+example:
+  python -m agents resend --dry-run
+  python -m agents resend --grain day --grain month
+  python -m agents resend --device home"""
+REDRIVE = """\
+Sends what was rejected (or late) into the readings topic again, after a bug or a setting was mended: key, value and headers as they came, or as
+your own function mends them. Each message is sent again once, and what is refused again once more, three times at most. What was sent is found in
+the readings topic by its header, so this may run again, be interrupted or be killed, and sends nothing twice; that is why it reads the readings
+since TIME first. Those that are kept in part only (see `truncated` in docs/metering.md) it leaves.
+
+A message of arrays is sent whole, with the elements that were counted the first time. They are duplicates, and counted as such. But what is sent
+is the newest again: where an instant was corrected meanwhile, the older value replaces the correction.
+
+Another rule (a setting of docs/settings.md that is marked so) needs a new epoch, which counts all readings that are kept again without this."""
+REDRIVE_EXAMPLE = """\
+example:
+  python -m agents redrive --since 2026-11-24 --dry-run
+  python -m agents redrive --since 2026-11-24T10:00:00+01:00 --reason partition.mismatch
+  python -m agents redrive --since 2026-11-24 --reason value.missing --fix mending:spelling
+
+mending.py, in this folder or in one of PYTHONPATH:
+  def spelling(key, value):                  # bytes or None, both
+      if b'"power"' not in value:
+          return None                        # is passed over
+      return key, value.replace(b'"power"', b'"power_w"')"""
+RECONCILE = """\
+Counts devices again from the readings topic, up to where the waterfall is, and compares with what DynamoDB holds: every hour, day and month
+field by field, each day with its hours, each month with its days, and the sum of the hours with the difference of the register. It changes nothing
+and may run at any time. What was counted has to be stored first. Where retention has removed readings, a device's months are compared with its
+readings from the first on of which the topic has them all."""
+RECONCILE_EXAMPLE = """\
+example:
+  python -m agents reconcile home
+  python -m agents reconcile --sample 20 --seed 7 --wait 300
+  python -m agents reconcile --json cad-000123 cad-000124
+
+Exit code 0: all is equal; 1: something is not; 2: it cannot be said, and why."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m agents",
+        description="Runs a role of Wattfall, or a command about its topics.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    roles = top.add_subparsers(dest="role", required=True, metavar="ROLE")
+    roles.add_parser("waterfall", help="the three hops: readings to hours to days to months")
+    roles.add_parser("sinks", help="the level topics and the live values into DynamoDB")
+    roles.add_parser("worker", help="a parent that starts waterfall and sinks, and ends with the first of them that ends")
+    topics = roles.add_parser("topics", help="make or check the topics")
+    topics.add_argument("action", choices=("create", "check"))
+    lag = roles.add_parser("lag", help="how far everything is behind")
+    lag.add_argument("--wait", type=float, metavar="S", help="wait until all that was sent so far is stored in DynamoDB; exit 1 after S seconds")
+    resend = roles.add_parser(
+        "resend",
+        help="what the level topics hold into DynamoDB again",
+        description=RESEND,
+        epilog=RESEND_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    resend.add_argument("--grain", action="append", default=[], choices=list(map(str, Grain)), help="of this level only; may be repeated")
+    resend.add_argument("--device", metavar="D", help="of this device only")
+    resend.add_argument("--dry-run", action="store_true", help="only count what there is; DynamoDB is not asked")
+    add_redrive(roles)
+    add_reconcile(roles)
+    return top
+
+
+def add_redrive(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command line of redrive."""
+    redrive = roles.add_parser(
+        "redrive",
+        help="what was rejected, or late, into the readings topic again",
+        description=REDRIVE,
+        epilog=REDRIVE_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    redrive.add_argument("--late", action="store_true", help="what was late, not what was rejected")
+    redrive.add_argument("--reason", action="append", default=[], metavar="R", help="for this reason only; may be repeated")
+    redrive.add_argument("--since", required=True, metavar="TIME", help="refused since then: a date in WATTFALL_ZONE, or an instant with an offset")
+    redrive.add_argument("--fix", metavar="MODULE:FUNCTION", help="gets key and value, returns a pair of them, or None to pass over the message")
+    redrive.add_argument("--dry-run", action="store_true", help="only count, and say where the first of each reason are")
+
+
+def add_reconcile(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command line of reconcile."""
+    reconcile = roles.add_parser(
+        "reconcile",
+        help="devices counted again from their readings, against DynamoDB",
+        description=RECONCILE,
+        epilog=RECONCILE_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    reconcile.add_argument("devices", nargs="*", metavar="DEVICE")
+    reconcile.add_argument(
+        "--sample", type=argument(whole(1, 1_000_000)), metavar="N", help="instead of DEVICE: draw N of the devices that have sent something"
+    )
+    reconcile.add_argument(
+        "--seed", type=argument(whole(0, 2**64 - 1)), metavar="S", help="draw the same devices again (default: other ones each time)"
+    )
+    reconcile.add_argument(
+        "--wait",
+        type=argument(seconds(0, 86_400)),
+        default=0.0,
+        metavar="S",
+        help="wait so many seconds until what was counted is stored (default: 0)",
+    )
+    reconcile.add_argument("--json", action="store_true", help="one JSON object a device instead of a table")
+
+
+def argument(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A setting's parser as argparse wants it, which says nothing of a ValueError's text."""
+
+    def parsed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} {error}") from None
+
+    return parsed

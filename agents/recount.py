@@ -1,0 +1,194 @@
+"""Devices counted again, in memory, with the rules that the hops use: from the records of the readings topic to every total that has to be there."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+from metering.compare import Key
+from metering.device import Device, Outcome
+from metering.errors import RejectedReading
+from metering.ledger import Account, Ledger
+from metering.period import Calendar
+from metering.reading import MAX_FOR_S, Decoder, Reading
+from metering.rules import FUTURE_MS, MS_PER_HOUR, Rules
+from metering.total import Grain, Total, fold
+from streams.batch import Record
+
+_FLOW, _IMPORT, _EXPORT = range(3)
+
+
+class Table:
+    """The rows of one device's trace."""
+
+    def __init__(self, name: str, rules: Rules, calendar: Calendar) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.device = Device(name, rules, calendar, self.rows.get)
+        self.hours: dict[int, Total] = {}
+
+    def settle(self) -> None:
+        """Brings `hours` up to date."""
+        changes = self.device.changes()
+        for key in changes.dead:
+            self.rows.pop(key, None)
+        self.rows.update(changes.rows)
+        self.hours.update((total.start, total) for total in changes.totals)
+
+
+class Recount:
+    """One device. `since_ms`: the readings from there on are all in the topic; None if it has everything that was ever sent.
+
+    `readings`: how many were accepted. Counted twice: as they are, and without their power, because what then is left of an hour's energy is the
+    register's; the rest is what the power brought where no register's line lies.
+    """
+
+    def __init__(self, name: str, rules: Rules, calendar: Calendar, since_ms: int | None = None) -> None:
+        self.name, self.since_ms = name, since_ms
+        self._rules, self._calendar = rules, calendar
+        self._whole, self._bare = Table(name, rules, calendar), Table(name, rules, calendar)
+        self._ledgers = Ledger(rules), Ledger(rules)
+        self._firsts: list[int | None] = [None, None, None]
+        self._newest = 0
+        self.readings = 0
+
+    def take(self, reading: Reading) -> None:
+        """The next reading, in order of arrival."""
+        at, power, imports, export, _, energy = reading
+        outcome = self._whole.device.apply(reading)
+        self._bare.device.apply((at, None, imports, export, None, None))
+        self.readings += 1
+        if outcome is Outcome.LATE:
+            return
+        for ledger, mwh in zip(self._ledgers, (imports, export), strict=True):
+            if mwh is not None:
+                ledger.add(at, mwh)
+            ledger.close(self._whole.device.trace.closed)
+        self._newest = max(at, self._newest)
+        if self.since_ms is not None and at >= self.since_ms:
+            for kind, value in ((_FLOW, energy if power is None else power), (_IMPORT, imports), (_EXPORT, export)):
+                first = self._firsts[kind]
+                if value is not None and (first is None or at < first):
+                    self._firsts[kind] = at
+
+    def settle(self) -> None:
+        """Gives memory back; to be called now and then."""
+        self._whole.settle()
+        self._bare.settle()
+
+    @property
+    def complete_from(self) -> int:
+        """The first instant (epoch s) from which on totals depend on nothing that the topic no longer has; 0 if it has everything.
+
+        That is the first month that begins when the device had already sent every kind of value that it sends, of a register two points that are
+        believed, since the first may be a glitch; and long enough before: an interval may hold for a day, and a register's line is estimated or not
+        by when it began.
+        """
+        if self.since_ms is None:
+            return 0
+        known = max([self.since_ms, *(first for first in self._firsts if first is not None)])
+        for first, account in zip(self._firsts[_IMPORT:], self.accounts(), strict=True):
+            if first is not None:
+                known = max(known, self._newest if account.second is None else account.second[0])
+        settled = known + MAX_FOR_S * 1000 + self._rules.estimate_after_ms + MS_PER_HOUR
+        return self._calendar.month(settled // 1000)[1]
+
+    def totals(self) -> dict[Key, Total]:
+        """Every hour, day and month that has to be there; their versions mean nothing."""
+        self.settle()
+        hours = [total for total in self._whole.hours.values() if not total.absent]
+        days = folded(hours, Grain.DAY, self._calendar)
+        months = folded(days, Grain.MONTH, self._calendar)
+        return {(self.name, total.grain, total.start): total for total in (*hours, *days, *months)}
+
+    def by_register(self) -> dict[Key, Total]:
+        """The hours without what the power brought."""
+        self.settle()
+        return {(self.name, Grain.HOUR, start): total for start, total in self._bare.hours.items()}
+
+    def accounts(self) -> tuple[Account, Account]:
+        """Of the import register and of the export register."""
+        imports, export = self._ledgers
+        return imports.account(), export.account()
+
+
+def folded(parts: Iterable[Total], grain: Grain, calendar: Calendar) -> list[Total]:
+    """The days of some hours, or the months of some days."""
+    period_of = calendar.day if grain is Grain.DAY else calendar.month
+    within: dict[tuple[int, int], list[Total]] = {}
+    for part in parts:
+        within.setdefault(period_of(part.start), []).append(part)
+    return [fold(group, grain, start, end, 0, 0) for (start, end), group in within.items()]
+
+
+class Recounter:
+    """Some devices of one partition, by key. `cut`: retention has removed the partition's beginning."""
+
+    def __init__(self, names: Iterable[str], rules: Rules, partition: int, partitions: int, *, cut: bool) -> None:
+        self._decoder = Decoder(rules, partition, partitions)
+        calendar = Calendar(rules.zone)
+        self.recounts = {name.encode(): Recount(name, rules, calendar) for name in names}
+        self._cut = cut
+
+    def take(self, records: Sequence[Record]) -> None:
+        """The partition's next records: those of other devices too, since the first of all says since when the topic is complete."""
+        if self._cut:
+            self._cut = False
+            for one in self.recounts.values():
+                one.since_ms = records[0].timestamp + FUTURE_MS
+        touched: set[Recount] = set()
+        for record in records:
+            recount = self.recounts.get(record.key)
+            if recount is not None:
+                for reading in self._readings(recount, record):
+                    recount.take(reading)
+                touched.add(recount)
+        for each in touched:
+            each.settle()
+
+    def _readings(self, recount: Recount, record: Record) -> Sequence[Reading]:
+        if recount.readings:
+            plain = self._decoder.plain(recount.name, record.value, record.timestamp)
+            if plain is not None:
+                return (plain,)
+        return accepted(self._decoder, record)
+
+
+def accepted(decoder: Decoder, record: Record) -> Sequence[Reading]:
+    """The readings in a record that count; none if it is rejected."""
+    try:
+        return decoder.decode(record.key, record.value, record.timestamp).readings
+    except RejectedReading:
+        return ()
+
+
+class Draw:
+    """A sample of the devices that have a reading: those whose names, mixed with the seed, come first.
+
+    So the same seed draws the same devices in whatever order they send, a device that is new changes at most one place, and memory is that of
+    the sample.
+    """
+
+    def __init__(self, number: int, seed: int) -> None:
+        self._number, self._salt = number, seed.to_bytes(8, "big")
+        self._ranks: list[bytes] = []
+        self._names: dict[bytes, str] = {}
+
+    def take(self, records: Sequence[Record], decoder: Decoder) -> None:
+        """Some records of one partition, and its decoder."""
+        for record in records:
+            if record.key is None:
+                continue
+            rank = blake2b(record.key, key=self._salt).digest()
+            full = len(self._ranks) == self._number
+            if rank in self._names or full and rank > self._ranks[-1] or not accepted(decoder, record):
+                continue
+            if full:
+                del self._names[self._ranks.pop()]
+            insort(self._ranks, rank)
+            self._names[rank] = record.key.decode()
+
+    @property
+    def devices(self) -> list[str]:
+        """Those drawn, by name."""
+        return sorted(self._names.values())
