@@ -34,6 +34,8 @@ from streams.settings import Settings
 RUN = frozenset({"waterfall", "sinks", "worker"})
 """Roles that go on until they are asked to stop; the others are commands that have something to finish."""
 INTERRUPTED = 130
+STORES = 16
+"""So much more memory, as a part of what is hot, is for the local stores."""
 
 
 def waterfall(settings: Settings) -> None:
@@ -44,9 +46,11 @@ def waterfall(settings: Settings) -> None:
     from agents.readings_to_hours import add_readings_to_hours
     from streams.app import App, run
     from tables.folders import lock
+    from tables.stores import share_memory
 
     ground = asyncio.run(survey(settings))
     held = lock(settings.folder) if settings.store == "rocksdb" else None
+    share_memory(settings.hot_bytes // STORES)
     app = App(settings, role="waterfall", partitions=ground.partitions)
     app.held = held
     for add in (add_readings_to_hours, add_hours_to_days, add_days_to_months):

@@ -18,6 +18,8 @@ ROLES: Final = ("waterfall", "sinks")
 STOP_S: Final = 18.0
 POLL_S: Final = 0.1
 PARENT_S: Final = 1.0
+ARENAS: Final = "2"
+"""glibc gives each thread that writes to DynamoDB a heap of its own, and they all grow; docker/Dockerfile has the same."""
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -45,7 +47,7 @@ def run(environ: Mapping[str, str]) -> int:
 
 def start(role: str, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """A child of its own session: a terminal's Ctrl-C reaches only the parent, which forwards it once."""
-    own = {**environ, "WATTFALL_PARENT": str(os.getpid())}
+    own = {"MALLOC_ARENA_MAX": ARENAS, **environ, "WATTFALL_PARENT": str(os.getpid())}
     port = environ.get("WATTFALL_METRICS_PORT", "")
     if role == "sinks" and port.isdigit() and int(port):
         own["WATTFALL_METRICS_PORT"] = str(int(port) + 1)

@@ -37,7 +37,10 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_SESSION_TIMEOUT_S": ("20", "a worker that is silent so long loses its partitions"),
     "WATTFALL_START_LIMIT_S": ("300", "a worker that has partitions and does not work by then ends"),
     "WATTFALL_MEMBER": ("", "this worker's name among the others, for static membership"),
-    "WATTFALL_HOT_MB": ("1024", "memory for what a worker need not read from its store again, about; more devices than fit are read and dropped"),
+    "WATTFALL_HOT_MB": (
+        "1024",
+        "memory for what a worker need not read from its store again, about; what does not fit is read and dropped; a sixteenth more is the stores'",
+    ),
     "WATTFALL_LOST_RANGE": ("stop", "what to do when retention removed readings before they were counted"),
     "WATTFALL_METRICS_PORT": (
         "0",

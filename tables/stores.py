@@ -25,9 +25,9 @@ TAKEN: Final = ("IO error: While lock file: ", "IO error: lock hold by current p
 """How RocksDB's message (rocksdict 0.3.29) begins where another process, or this one, has the folder open. A damaged block's has "lock" in it too."""
 BUFFER_BYTES: Final = 8 * 1024 * 1024
 ARENA_BYTES: Final = 64 * 1024
-"""A buffer grows by so much: by the megabyte that is usual, the stores of twelve partitions would be over the bound before they held anything."""
-MEMORY_BYTES: Final = 64 * 1024 * 1024
-"""Of all stores of a process together: blocks that were read, and at most half of it rows that are in no file yet."""
+"""A buffer grows by so much: by the megabyte that is usual, many stores would be over the bound before they held anything."""
+MEMORY_BYTES: Final = 16 * 1024 * 1024
+"""At least, of all stores of a process together: blocks that were read, and at most half of it rows that are in no file yet."""
 MEMORY: Final = rocksdict.Cache(MEMORY_BYTES)
 BUFFERS: Final = rocksdict.WriteBufferManager.new_write_buffer_manager_with_cache(MEMORY_BYTES // 2, False, MEMORY)
 log = logging.getLogger("wattfall.table")
@@ -165,6 +165,12 @@ class LocalRows:
     def store(self, partition: int, rows: Sequence[Row], offset: int) -> None:
         """Takes what a committed checkpoint wrote. Raises KeyError once the partition was revoked."""
         self.stores[partition].apply(rows, offset)
+
+
+def share_memory(size: int) -> None:
+    """So many bytes for all stores of this process together, but not less than `MEMORY_BYTES`."""
+    MEMORY.set_capacity(max(size, MEMORY_BYTES))
+    BUFFERS.set_buffer_size(max(size, MEMORY_BYTES) // 2)
 
 
 def is_taken(error: Exception) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from agents.worker import ARENAS
 from tests.faults.clocks import OFFSETS, clock
 from tests.faults.load import PLAIN, Load, readings
 from tests.faults.losses import lose_changelogs, lose_items, lose_stores
@@ -50,7 +51,9 @@ class Setting:
     def environ(self, number: int, folder: Path) -> dict[str, str]:
         """Of the worker with this number."""
         wrong = clock(self.clocks[number]) if self.clocks else {}
-        return wrong | ({"PYTHONPATH": str(WATCHED), "WATCHED": str(folder), "WATTFALL_HOT_MB": HOT_MB} if self.watched else {})
+        return wrong | (
+            {"PYTHONPATH": str(WATCHED), "WATCHED": str(folder), "WATTFALL_HOT_MB": HOT_MB, "MALLOC_ARENA_MAX": ARENAS} if self.watched else {}
+        )
 
 
 @dataclass

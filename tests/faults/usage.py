@@ -57,32 +57,35 @@ class Usage:
             return Sample(memory.rss - getattr(memory, "shared", 0), files, process.num_threads(), int((self.folder / str(pid)).read_text()))
 
     def grown(self) -> list[str]:
-        """Whose use is more in the last quarter of the time than in the first after the warm-up."""
+        """Whose use is more in the last quarter of the time after the warm-up than in the first."""
         found = []
         for name in self.samples:
-            first, last = self.quarters(name, statistics.median, lambda sample: sample.memory)
-            if last > first * MEMORY_GROWTH:
-                found.append(f"{name}: memory from {first / 1e6:.1f} to {last / 1e6:.1f} MB")
+            memory = self.quarters(name, statistics.median, lambda sample: sample.memory)
+            if memory[-1] > memory[0] * MEMORY_GROWTH:
+                found.append(f"{name}: memory by quarters {megabytes(memory)}")
             for what in ("files", "threads", "tasks"):
-                first, last = self.quarters(name, max, lambda sample, what=what: getattr(sample, what))  # type: ignore[misc]
-                if last > first + SPARE:
-                    found.append(f"{name}: {what} from {first:.0f} to {last:.0f}")
+                counts = self.quarters(name, max, lambda sample, what=what: getattr(sample, what))  # type: ignore[misc]
+                if counts[-1] > counts[0] + SPARE:
+                    found.append(f"{name}: {what} from {counts[0]:.0f} to {counts[-1]:.0f}")
         return found
 
-    def quarters(self, name: str, of: Callable[[list[float]], float], what: Callable[[Sample], float]) -> tuple[float, float]:
-        """One number for the first quarter after the warm-up, one for the last."""
+    def quarters(self, name: str, of: Callable[[list[float]], float], what: Callable[[Sample], float]) -> list[float]:
+        """One number for each quarter of the time after the warm-up."""
         values = [what(sample) for sample in self.samples[name]]
         warm = values[int(len(values) * WARM) :]
         assert len(warm) >= 8, f"{name} was looked at {len(values)} times only"
         size = len(warm) // 4
-        return of(warm[:size]), of(warm[-size:])
+        return [of(warm[at * size : (at + 1) * size]) for at in range(4)]
 
     def __str__(self) -> str:
         lines = []
         for name in self.samples:
             memory = self.quarters(name, statistics.median, lambda sample: sample.memory)
             counts = self.samples[name][-1]
-            lines.append(
-                f"{name} {memory[0] / 1e6:.0f} -> {memory[1] / 1e6:.0f} MB, {counts.files} files, {counts.threads} threads, {counts.tasks} tasks"
-            )
+            lines.append(f"{name} {megabytes(memory)}, {counts.files} files, {counts.threads} threads, {counts.tasks} tasks")
         return "; ".join(lines)
+
+
+def megabytes(values: Sequence[float]) -> str:
+    """For people."""
+    return f"{', '.join(f'{value / 1e6:.1f}' for value in values)} MB"

@@ -26,7 +26,7 @@ def test_what_is_used_for_warming_up_is_no_growth() -> None:
 def test_what_grows_to_the_end_is_named(what: str) -> None:
     samples = [STEADY._replace(**{what: getattr(STEADY, what) * (100 + second) // 100}) for second in range(100)]
     [found] = usage(samples).grown()
-    assert found.startswith(f"worker: {what} from ")
+    assert found.startswith(f"worker: {what} ")
 
 
 def test_a_peak_in_the_middle_is_no_growth() -> None:
