@@ -42,7 +42,7 @@ async def test_what_was_lost_is_written_again(stack: Stack, own_name: str, tmp_p
 
         delete_items(here)
         dry = await here.must("agents", "resend", "--dry-run")
-        assert dry.count("would be written") == 3 and await stored(here) == []
+        assert dry.count("would be offered") == 3 and await stored(here) == []
 
         one = await here.must("agents", "resend", "--grain", "day", "--device", "cad-000002")
         kept = await stored(here)

@@ -68,7 +68,7 @@ async def lose_items(nemesis: Nemesis) -> None:
         assert count > 0, "nothing was stored"
         nemesis.dynamodb.versions.clear()
         await rewind(here, f"{here.settings.scope}-sinks", here.topics.readings)
-    await here.must("agents", "resend", limit_s=AGAIN_S)
+    await here.must("agents", "resend", limit_s=3 * AGAIN_S)
     nemesis.note("items lost", "DynamoDB", began, f"{count} items")
 
 
