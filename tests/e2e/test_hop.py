@@ -366,7 +366,7 @@ def test_other_rules_are_refused(field: Field) -> None:
     first.wait(20)
     second = field.worker("a", WATTFALL_HOLD_S="30")
     assert second.wait(30) == Exit.RULES_CHANGED
-    assert "rule hold_ms was 60000, now 30000" in field.log("a")
+    assert "WATTFALL_HOLD_S (rule hold_ms) was 60000, now 30000" in field.log("a")
 
 
 def test_a_range_that_retention_removed_is_reported_before_anything_is_counted(field: Field) -> None:

@@ -55,7 +55,7 @@ async def test_real_readings_from_file_to_export(stack: Stack, own_name: str, tm
             changes = {"WATTFALL_RESTATE_HOURS": "7", "WATTFALL_STATE_DIR": str(tmp_path / "worker-0")}
             other = await here.run("agents", role, changes=changes)
             assert other.code == Exit.RULES_CHANGED, other.err
-            assert "restate_ms was 259200000, now 25200000" in other.err and "epoch" in other.err
+            assert "WATTFALL_RESTATE_HOURS (rule restate_ms) was 259200000, now 25200000" in other.err and "epoch" in other.err
             one_line_at_last(other)
 
 
