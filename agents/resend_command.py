@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from agents.ground import Ground, survey
 from agents.reread import reread
-from agents.store_sink import Rejecter
+from agents.store_sink import Rejecter, writer_of
 from agents.stored_guard import check_tables
 from agents.totals_to_dynamodb import totals
 from dynamodb.client import writing_client
@@ -96,16 +95,7 @@ async def look(ground: Ground, topic: str, asked: Asked) -> int:
 
 async def write(ground: Ground, topic: str, asked: Asked, store: DynamoStore, kept: DynamoSettings, rejected: Rejecter) -> int:
     """Writes a level, and says what became of it; how many totals were read."""
-    writer = Writer(
-        store,
-        rejected=rejected.put,
-        capacity_keys=kept.capacity_keys,
-        concurrency=kept.threads,
-        flush_s=0.0,
-        keep_hours_s=kept.keep_hours_s,
-        clock=time.monotonic,
-        now=time.time,
-    )
+    writer = writer_of(store, kept, rejected, 0.0)
     read = await written(writer, lambda offer: level(ground, topic, asked, offer))
     print(f"{topic}: {read:,} totals read: {told(writer.counts)}", flush=True)
     return read
