@@ -69,6 +69,7 @@ class Pulse:
     def __init__(self, here: Deployment) -> None:
         self.here = here
         self.moved: dict[int, float] = {}
+        self.looked = 0.0
         self.waits: list[float] = []
         self.task: asyncio.Task[None] | None = None
 
@@ -83,10 +84,12 @@ class Pulse:
             await asyncio.gather(self.task, return_exceptions=True)
 
     async def all_moved(self, since: float, limit_s: float = AGAIN_S) -> float:
-        """Seconds from `since` (monotonic) until every partition has moved."""
+        """Seconds from `since` (monotonic) until every partition has moved from where it was found then: what was committed before is no news."""
         partitions = range(self.here.settings.partitions)
+        await until(lambda: self.looked > since, limit_s, lambda: "the broker does not say where the group is")
+        found = time.monotonic()
         await until(
-            lambda: all(self.moved.get(p, 0.0) > since for p in partitions), limit_s, lambda: f"{self.still(since)}\n{self.here.last_words()}"
+            lambda: all(self.moved.get(p, 0.0) > found for p in partitions), limit_s, lambda: f"{self.still(found)}\n{self.here.last_words()}"
         )
         took = max(self.moved[p] for p in partitions) - since
         self.waits.append(took)
@@ -114,9 +117,11 @@ class Pulse:
 
     async def _watch(self, meter: Meter, topic: str, group: str, before: dict[int, int]) -> None:
         while True:
+            began = time.monotonic()
             async with asyncio.timeout(5):
                 commits = await meter.commits(group)
             now = time.monotonic()
+            self.looked = began
             for tp, found in commits.items():
                 if tp.topic == topic and before.get(tp.partition) != found.offset:
                     before[tp.partition] = found.offset
@@ -140,6 +145,7 @@ class Nemesis:
             await self._deed("SIGKILL", self.random.choice(seats), self._kill)
 
     async def _kill(self, seat: Seat) -> str:
+        await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         code = await seat.struck(signal.SIGKILL)
         assert code == -signal.SIGKILL, f"{seat.name} ended with {code} and not by SIGKILL"
         await self._recovered(seat)
@@ -208,21 +214,25 @@ class Nemesis:
         """So many of the writes go wrong, for so long."""
         began, before = time.monotonic(), self.dynamodb.counts.copy()
         self.dynamodb.rates = rates
+        await self._felt("throttled", before)
         await asyncio.sleep(seconds)
         self.dynamodb.rates = QUIET
         struck = self.dynamodb.counts - before
-        assert struck["throttled"] > 0, struck
         self.note("DynamoDB bad", "proxy", began, f"{dict(struck)}")
 
     async def no_dynamodb(self, seconds: float) -> None:
-        """Nothing is answered at all."""
-        began, before = time.monotonic(), self.dynamodb.counts["down"]
+        """Nothing is answered at all, for so long after the first sink was refused."""
+        began, before = time.monotonic(), self.dynamodb.counts.copy()
         self.dynamodb.down = True
+        await self._felt("down", before)
         await asyncio.sleep(seconds)
         self.dynamodb.down = False
-        refused = self.dynamodb.counts["down"] - before
-        assert refused > 0
+        refused = (self.dynamodb.counts - before)["down"]
         self.note("DynamoDB down", "proxy", began, f"{refused} requests")
+
+    async def _felt(self, harm: str, before: Counter[str]) -> None:
+        """Waits until the first request was struck: sinks that are just dealt out anew write nothing for a while."""
+        await until(lambda: self.dynamodb.counts[harm] > before[harm], AGAIN_S, lambda: f"no request was {harm}: {self.dynamodb.counts}")
 
     async def _recovered(self, seat: Seat) -> None:
         """After the end of a waterfall every partition moves on; sinks are judged by what is stored in the end."""
