@@ -76,6 +76,7 @@ async def test_all_is_equal_until_something_is_falsified_lost_or_put_there(stack
         assert all(one["compared"] == one["equal"] > HOURS and not any(one[count] for count in COUNTS) for one in said.values()), said
         assert any(one["import"]["register_mwh"] for one in said.values())
 
+        await sampled(here, devices)
         await falsified(here, devices[0])
         await lost(here, devices[1])
         await put_there(here, devices[2])
@@ -83,6 +84,21 @@ async def test_all_is_equal_until_something_is_falsified_lost_or_put_there(stack
         assert code == 1 and {device for device, one in said.items() if one["wrong"]} == set(devices[:3])
         wrong = await here.run("agents", "reconcile", *devices)
         assert wrong.code == 1 and all(line in " ".join(wrong.out.split()) for device in devices[:3] for line in said[device]["wrong"]), wrong.out
+
+
+async def sampled(here: Deployment, devices: Sequence[str]) -> None:
+    ran = await here.run("agents", "reconcile", "--json", "--sample", "4")
+    drawn = [json.loads(line)["device"] for line in ran.out.splitlines()]
+    seed = ran.err.partition("--seed ")[2].partition(";")[0]
+    assert ran.code == 0 and len(drawn) == 4 and seed.isdigit()
+    code, again = await found(here, "--sample", "4", "--seed", seed)
+    assert code == 0 and list(again) == drawn
+    code, everybody = await found(here, "--sample", "50")
+    assert code == 0 and sorted(everybody) == sorted(devices)
+    one_line(await here.run("agents", "reconcile", "nobody", drawn[0]), "no reading of nobody in topic")
+    one_line(await here.run("agents", "reconcile", "--sample", "2", drawn[0]), "DEVICE, one or more, or --sample N")
+    ran = await here.run("agents", "reconcile", drawn[0], changes={"WATTFALL_ZONE": "Asia/Kathmandu"})
+    one_line(ran, "the tables hold epoch 1 of something else", "Asia/Kathmandu")
 
 
 async def falsified(here: Deployment, device: str) -> None:
@@ -154,28 +170,3 @@ async def until_counted(here: Deployment) -> None:
         if all(line.split()[-2] == "0" for line in lag.splitlines() if f"{here.name}-waterfall" in line):
             return
     raise AssertionError(lag)
-
-
-async def test_a_sample_is_drawn_again_with_its_seed(stack: Stack, own_name: str, tmp_path: Path) -> None:
-    zone, start = STARTS["plain day"]
-    async with deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone) as here:
-        await here.create()
-        worker = await here.seat("worker").start()
-        await send(here, readings(SEED, devices=20, hours=1, start_ms=start, interval_s=300, rates=Rates.none()))
-        await here.done()
-        assert await worker.term(20) == 0
-        ran = await here.run("agents", "reconcile", "--json", "--sample", "4")
-        drawn = [json.loads(line)["device"] for line in ran.out.splitlines()]
-        seed = ran.err.partition("--seed ")[2].partition(";")[0]
-        assert ran.code == 0 and len(drawn) == 4 and seed.isdigit()
-        code, again = await found(here, "--sample", "4", "--seed", seed)
-        assert code == 0 and list(again) == drawn
-        assert {tuple((await found(here, "--sample", "4", "--seed", other))[1]) for other in "123"} != {tuple(drawn)}
-        code, everybody = await found(here, "--sample", "50")
-        assert code == 0 and len(everybody) == 20
-
-        one_line(await here.run("agents", "reconcile", "nobody", drawn[0]), "no reading of nobody in topic")
-        for arguments in ([], ["--sample", "2", drawn[0]], ["--seed", "3", drawn[0]]):
-            one_line(await here.run("agents", "reconcile", *arguments), "DEVICE, one or more, or --sample N")
-        ran = await here.run("agents", "reconcile", drawn[0], changes={"WATTFALL_ZONE": "Asia/Kathmandu"})
-        one_line(ran, "the tables hold epoch 1 of something else", "Asia/Kathmandu")

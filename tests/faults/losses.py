@@ -20,7 +20,7 @@ from aiokafka.structs import TopicPartition
 from streams.cluster import admin, describe
 from tests.faults.nemesis import AGAIN_S, Nemesis
 from tests.faults.verdict import client_of
-from tests.faults.workers import Deployment, Seat
+from tests.faults.workers import Deployment, Seat, until
 
 
 @contextlib.asynccontextmanager
@@ -102,6 +102,18 @@ async def rewind(here: Deployment, group: str, topic: str) -> None:
                 return
             except KafkaError:
                 await asyncio.sleep(0.5)
+
+
+async def lose_table(nemesis: Nemesis) -> None:
+    """The table of days, under load: the sinks wait for it; once it is made again, the topic fills it."""
+    began, here = time.monotonic(), nemesis.here
+    client, name, before = client_of(here), here.environ["WATTFALL_TABLE_DAYS"], nemesis.dynamodb.counts["denied"]
+    await asyncio.to_thread(client.delete_table, TableName=name)
+    await until(lambda: nemesis.dynamodb.counts["denied"] > before, AGAIN_S, lambda: "nobody missed the table")
+    await here.must("dynamodb", "create")
+    nemesis.dynamodb.versions.clear()
+    await here.must("agents", "resend", "--grain", "day", limit_s=3 * AGAIN_S)
+    nemesis.note("table lost", name, began, f"{nemesis.dynamodb.counts['denied'] - before} writes denied")
 
 
 def delete_items(here: Deployment) -> int:

@@ -29,16 +29,19 @@ from tests.faults.workers import Deployment, Seat, until
 POLL_S: Final = 0.2
 STOP_S: Final = 20.0
 AGAIN_S: Final = 90.0
+STORM_MOVES_S: Final = 30.0
+"""Within so long every partition moves on while members come and go."""
 BAD: Final = Rates(throttled=0.3, broken=0.02, reset=0.02, hung=0.002, lost=0.01, late=0.01)
 """Of an outage that lets most through; 30 % throttled and 1 % of the answers lost, as DynamoDB's worst days are."""
 
 
 @dataclass
 class Deed:
-    """`began` and `over` in seconds since the nemesis was made; `landed` is how it is known to have struck."""
+    """`began` and `over` in seconds since the nemesis was made; `pid` of the worker, if it was one; `landed` is how it is known to have struck."""
 
     what: str
     whom: str
+    pid: int | None
     began: float
     over: float
     landed: str
@@ -134,7 +137,7 @@ class Nemesis:
 
     def __init__(self, here: Deployment, waterfalls: Sequence[Seat], sinks: Sequence[Seat], dynamodb: Proxy, seed: int) -> None:
         self.here, self.waterfalls, self.sinks, self.dynamodb = here, waterfalls, sinks, dynamodb
-        self.random, self.began = Random(seed), time.monotonic()
+        self.random, self.began, self.struck = Random(seed), time.monotonic(), 0
         self.journal, self.pulse = Journal(here.folder / "journal.jsonl"), Pulse(here)
 
     async def kill(self, *roles: str) -> None:
@@ -145,7 +148,6 @@ class Nemesis:
             await self._deed("SIGKILL", self.random.choice(seats), self._kill)
 
     async def _kill(self, seat: Seat) -> str:
-        await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         code = await seat.struck(signal.SIGKILL)
         assert code == -signal.SIGKILL, f"{seat.name} ended with {code} and not by SIGKILL"
         await self._recovered(seat)
@@ -157,7 +159,6 @@ class Nemesis:
 
     async def _zombie(self, seat: Seat, stopped_s: float) -> str:
         await seat.works()
-        await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         pid = seat.pid
         os.kill(pid, signal.SIGSTOP)
         since = time.monotonic()
@@ -181,34 +182,46 @@ class Nemesis:
         return f"exit 0 after {took:.1f} s"
 
     async def storm(self, seconds: float, every_s: float = 3.0) -> None:
-        """A member joins or leaves every few seconds; every partition has to move all the same."""
+        """A member joins or leaves every few seconds, each time with a new dealing out; every partition has to move all the same."""
         guest = self.here.seat("waterfall")
-        began, turns = time.monotonic(), 0
+        began, joined = time.monotonic(), 0
         while time.monotonic() - began < seconds:
-            if guest.process is None:
-                await guest.start()
-            else:
-                await guest.term(STOP_S)
-            turns += 1
-            await asyncio.sleep(every_s)
-        if guest.process is not None:
-            await guest.term(STOP_S)
-        await self.pulse.all_moved(time.monotonic())
-        assert turns >= 2
-        self.note("rebalance storm", guest.name, began, f"{turns} times")
+            turn = time.monotonic()
+            await guest.start()
+            await guest.says("fenced", limit_s=STORM_MOVES_S)
+            joined += 1
+            await asyncio.sleep(max(0.0, every_s - (time.monotonic() - turn)))
+            code = await guest.term(STOP_S)
+            assert code == 0, f"{guest.name} left with {code}\n{guest.tail}"
+            await self.pulse.all_moved(turn, STORM_MOVES_S)
+            await asyncio.sleep(max(0.0, 2 * every_s - (time.monotonic() - turn)))
+        self.note("rebalance storm", guest.name, began, f"came and went {joined} times")
 
     async def broker(self, number: signal.Signals, seconds: float = 0.0) -> None:
-        """SIGTERM or SIGKILL: it is started again by the stack. SIGSTOP: it goes on after so many seconds."""
+        """SIGTERM or SIGKILL: the stack starts it again after its time. SIGSTOP: it goes on after so many seconds."""
         began, stack = time.monotonic(), self.here.stack
         pid = stack.signal_broker(number)
         if number == signal.SIGSTOP:
             await asyncio.sleep(seconds)
             os.kill(pid, signal.SIGCONT)
-            landed = "stopped and continued"
+            landed = f"stopped for {seconds:g} s"
         else:
-            landed = f"pid {await asyncio.to_thread(stack.await_other_broker, pid)} after {pid}"
+            other = await asyncio.to_thread(stack.await_other_broker, pid, AGAIN_S)
+            landed = f"pid {other} after {pid}, away for {time.monotonic() - began:.0f} s"
         await self.pulse.all_moved(time.monotonic(), limit_s=AGAIN_S)
         self.note(f"broker {number.name}", "kafka", began, landed)
+
+    async def late_broker(self) -> None:
+        """SIGKILL to the broker, and a worker that starts while it is away: it waits, and works."""
+        guest = self.here.seat("waterfall")
+        gone = asyncio.create_task(self.broker(signal.SIGKILL))
+        await asyncio.sleep(0.5)
+        await guest.start()
+        await guest.says("waiting: ")
+        await gone
+        await guest.works()
+        assert await guest.term(STOP_S) == 0, guest.tail
+        self.note("worker before its broker", guest.name, time.monotonic(), "waited, and worked")
 
     async def bad_dynamodb(self, seconds: float, rates: Rates = BAD) -> None:
         """So many of the writes go wrong, for so long."""
@@ -234,6 +247,13 @@ class Nemesis:
         """Waits until the first request was struck: sinks that are just dealt out anew write nothing for a while."""
         await until(lambda: self.dynamodb.counts[harm] > before[harm], AGAIN_S, lambda: f"no request was {harm}: {self.dynamodb.counts}")
 
+    @property
+    def unasked(self) -> list[str]:
+        """Which kept workers ended more often than they were struck, and how: by themselves."""
+        seats = (*self.waterfalls, *self.sinks)
+        more = sum(len(seat.exits) for seat in seats) - self.struck
+        return [f"{seat.name} ended with {seat.exits}" for seat in seats if seat.exits] if more else []
+
     async def _recovered(self, seat: Seat) -> None:
         """After the end of a waterfall every partition moves on; sinks are judged by what is stored in the end."""
         if seat.role == "waterfall":
@@ -241,10 +261,12 @@ class Nemesis:
 
     async def _deed(self, what: str, seat: Seat, do: Callable[[Seat], Awaitable[str]]) -> None:
         await until(lambda: seat.process is not None, AGAIN_S, lambda: f"nobody came to {seat.name}")
-        began = time.monotonic()
+        await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
+        began, pid = time.monotonic(), seat.pid
         landed = await do(seat)
-        self.note(what, seat.name, began, landed)
+        self.struck += 1
+        self.note(what, seat.name, began, landed, pid)
 
-    def note(self, what: str, whom: str, began: float, landed: str) -> None:
+    def note(self, what: str, whom: str, began: float, landed: str, pid: int | None = None) -> None:
         """Keeps a deed that landed; `began` as time.monotonic() gives it."""
-        self.journal.note(Deed(what, whom, round(began - self.began, 2), round(time.monotonic() - self.began, 2), landed))
+        self.journal.note(Deed(what, whom, pid, round(began - self.began, 2), round(time.monotonic() - self.began, 2), landed))

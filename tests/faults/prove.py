@@ -27,6 +27,8 @@ from tests.faults.scenarios import SCENARIOS, Scene, playing
 from tests.faults.verdict import Verdict, judge
 from tests.stack import ROOT, Stack, running
 
+DONE_S: Final = 60.0
+"""So long after the last harm nothing is behind any more."""
 REPORT: Final = ROOT / "build" / "prove.json"
 COLUMNS: Final = (
     "scenario",
@@ -63,7 +65,8 @@ async def play(name: str, stack: Stack, own: str, folder: Path, seed: int, scale
     async with playing(stack, own, folder, seed, scale, max(scenario.least_s, scenario.seconds * scale), scenario.setting) as scene:
         await scenario.play(scene)
         await scene.load.cut()
-        await scene.here.done(180.0)
+        await scene.here.done(DONE_S)
+        assert not scenario.steady or not scene.nemesis.unasked, f"{scene.nemesis.unasked}\n{scene.here.last_words()}"
         verdict = await judge(scene.here, counted_again=scene.counted_again, context=f"{name} {scene.load} {scene.nemesis.pulse}")
         assert scene.dynamodb.backward == []
         fill(result, scene, verdict)
@@ -85,7 +88,8 @@ def prove(names: Sequence[str], seed: int, scale: float, console: Console) -> li
     for number, name in enumerate(names):
         own_seed = seed + number
         console.print(f"[bold]{name}[/], seed {own_seed}: {SCENARIOS[name].play.__doc__}")
-        with tempfile.TemporaryDirectory(prefix=f"prove-{name}-") as folder, running(Path(folder) / "stack", "--respawn") as stack:
+        away_s = max(1.0, SCENARIOS[name].away_s * scale)
+        with tempfile.TemporaryDirectory(prefix=f"prove-{name}-") as folder, running(Path(folder) / "stack", "--respawn", f"{away_s:g}") as stack:
             try:
                 result = asyncio.run(play(name, stack, f"{name}-{own_seed}", Path(folder) / "workers", own_seed, scale))
             except (AssertionError, OSError, RuntimeError) as error:
@@ -105,7 +109,7 @@ def row(one: Result) -> list[str]:
         str(one.seed),
         f"{one.took_s:.0f}",
         ", ".join([*landed, one.remark] if one.remark else landed),
-        f"{sum(numbers):,} = {' + '.join(f'{number:,}' for number in numbers)}",
+        "" if one.wrong else f"{sum(numbers):,} = {' + '.join(f'{number:,}' for number in numbers)}",
         f"{one.totals:,} equal" if not one.wrong else "FAILED",
         f"{waits[len(waits) // 2]:.1f} s, at most {waits[-1]:.1f} s" if waits else "",
         f"{one.refused:,}",

@@ -63,7 +63,7 @@ class Request(NamedTuple):
 
 
 class Proxy:
-    """`counts`: how many writes met which fault, and how many took effect or were refused. `backward`: what must stay empty."""
+    """`counts`: how many writes met which fault, and how many took effect, were refused as stale, or denied. `backward`: what must stay empty."""
 
     def __init__(self, upstream: str, seed: int) -> None:
         parts = urlsplit(upstream)
@@ -142,7 +142,7 @@ class Proxy:
         async with self.locks[item]:
             answer = await self.forward(request)
             if not answer.startswith(b"HTTP/1.1 200"):
-                self.counts["refused"] += 1
+                self.counts["refused" if b"ConditionalCheckFailed" in answer else "denied"] += 1
                 return answer
             self.counts["stored"] += 1
             if version is not None:

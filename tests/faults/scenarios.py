@@ -7,15 +7,15 @@ import contextlib
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from agents.worker import ARENAS
 from tests.faults.clocks import OFFSETS, clock
-from tests.faults.load import PLAIN, Load, readings
-from tests.faults.losses import lose_changelogs, lose_items, lose_stores
+from tests.faults.load import PLAIN, Load, poisoned, readings
+from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_table
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy, proxy
 from tests.faults.usage import Usage
@@ -30,8 +30,12 @@ MOVES_WITHIN_S: Final = SESSION_S + 5
 """After a SIGKILL every partition moves on within so long."""
 DEVICES: Final = 16
 BURST: Final = 2_000
+AWAY_S: Final = 60.0
+"""So long the broker is away in the long form."""
 KILLS: Final = 5
 LONGER: Final = 1.2
+SPARE: Final = 2.2
+"""So many more readings than messages: some devices send many in one."""
 HOT_MB: Final = "16"
 """The least, so that the bound is met in the warm-up."""
 WATCHED: Final = Path(__file__).parent / "watched"
@@ -39,7 +43,7 @@ WATCHED: Final = Path(__file__).parent / "watched"
 
 @dataclass(frozen=True)
 class Setting:
-    """`workers` of each role, each with changes of its own to its environment (`clocks`, `watched`), and what the load is made of."""
+    """`workers` of each role, each with changes of its own to its environment (`clocks`, `watched`), and the load, a share of it `poisons`."""
 
     workers: int = 3
     clocks: Sequence[str] = ()
@@ -47,6 +51,7 @@ class Setting:
     per_s: int = PER_S
     interval_s: int = 300
     rates: Rates = PLAIN
+    poisons: float = 0.0
 
     def environ(self, number: int, folder: Path) -> dict[str, str]:
         """Of the worker with this number."""
@@ -95,15 +100,13 @@ async def storm(scene: Scene) -> None:
 
 
 async def broker(scene: Scene) -> None:
-    """The broker is ended in order, killed, and stopped for up to a minute."""
+    """The broker is away for a minute, three ways: ended in order, killed (and a worker starts meanwhile), stopped; and stopped for 5 s."""
     await scene.nemesis.broker(signal.SIGTERM)
     await scene.load.flows(PER_S)
-    await scene.nemesis.broker(signal.SIGKILL)
-    await scene.load.flows(PER_S)
-    await scene.nemesis.broker(signal.SIGSTOP, 5)
-    await scene.load.flows(PER_S)
-    if scene.scale >= 1:
-        await scene.nemesis.broker(signal.SIGSTOP, 60)
+    await scene.nemesis.late_broker()
+    for seconds in (5.0, max(5.0, AWAY_S * scene.scale)):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.broker(signal.SIGSTOP, seconds)
 
 
 async def outage(scene: Scene) -> None:
@@ -122,8 +125,17 @@ async def stop(scene: Scene) -> None:
         await scene.nemesis.term()
 
 
+async def poison(scene: Scene) -> None:
+    """Every hundredth message is one that must be refused, some come weeks too late, and nobody ends because of it; then workers are killed, too."""
+    await scene.load.flows(scene.times(60_000), limit_s=300)
+    assert not scene.nemesis.unasked, scene.here.last_words()
+    for _ in range(scene.times(10)):
+        await scene.load.flows(PER_S)
+        await scene.nemesis.kill()
+
+
 async def mix(scene: Scene) -> None:
-    """All of it for twenty minutes, in an order that the seed draws."""
+    """All of it for twenty minutes, in an order that the seed draws, some of it while DynamoDB is bad."""
     until = time.monotonic() + max(40.0, 1200 * scene.scale)
     nemesis = scene.nemesis
     deeds: list[Callable[[], Awaitable[None]]] = [
@@ -131,14 +143,26 @@ async def mix(scene: Scene) -> None:
         nemesis.kill,
         nemesis.term,
         lambda: nemesis.zombie(ZOMBIE_S),
-        lambda: nemesis.bad_dynamodb(10),
         lambda: nemesis.no_dynamodb(5),
+        lambda: both(nemesis.bad_dynamodb(10), nemesis.kill()),
+        lambda: both(nemesis.bad_dynamodb(10), nemesis.zombie(ZOMBIE_S)),
+        lambda: both(nemesis.no_dynamodb(5), nemesis.kill("waterfall")),
         lambda: nemesis.broker(signal.SIGKILL),
         lambda: nemesis.broker(signal.SIGSTOP, 5),
     ]
     while time.monotonic() < until:
-        await scene.load.flows(PER_S)
-        await nemesis.random.choice(deeds)()
+        nemesis.random.shuffle(deeds)
+        for deed in deeds:  # each once, so that none is left out by chance
+            if time.monotonic() < until:
+                await scene.load.flows(PER_S)
+                await deed()
+
+
+async def both(*harms: Coroutine[None, None, None]) -> None:
+    """At the same time."""
+    async with asyncio.TaskGroup() as tasks:
+        for harm in harms:
+            tasks.create_task(harm)
 
 
 async def clocks(scene: Scene) -> None:
@@ -151,11 +175,17 @@ async def clocks(scene: Scene) -> None:
 
 
 async def lost(scene: Scene) -> None:
-    """All local stores are lost, then all changelogs, so that all is counted again, then everything in DynamoDB."""
-    scene.counted_again = True
-    for lose in (lose_stores, lose_changelogs, lose_items):
+    """All local stores are lost, then a table of DynamoDB, then everything in DynamoDB."""
+    for lose in (lose_stores, lose_table, lose_items):
         await scene.load.flows(PER_S)
         await lose(scene.nemesis)
+
+
+async def recount(scene: Scene) -> None:
+    """All changelogs are lost, so that everything is counted again."""
+    scene.counted_again = True
+    await scene.load.flows(PER_S)
+    await lose_changelogs(scene.nemesis)
 
 
 async def history(scene: Scene) -> None:
@@ -192,27 +222,36 @@ async def soak(scene: Scene) -> None:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`play` does the harm. The load is made for `seconds` in the long form, at least for `least_s`: more than is needed, since it is cut."""
+    """`play` does the harm. The load is made for `seconds` in the long form, at least for `least_s`: more than is needed, since it is cut.
+
+    `steady`: workers end only when they are struck. `away_s`: so long a broker is away before it is started again, in the long form.
+    """
 
     play: Callable[[Scene], Awaitable[None]]
     seconds: int
     setting: Setting = Setting()
     least_s: int = 200
+    steady: bool = True
+    away_s: float = 1.0
 
 
 SINGLE: Final = replace(PLAIN, batch_devices=0.0)
 """A reading a message."""
+LATE: Final = replace(PLAIN, late_3d=0.002, late_40d=0.002)
+"""Some too late to be counted."""
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "crash": Scenario(crash, 1500),
     "zombies": Scenario(zombies, 800),
     "storm": Scenario(storm, 400),
-    "broker": Scenario(broker, 600),
+    "broker": Scenario(broker, 900, steady=False, away_s=AWAY_S),
     "outage": Scenario(outage, 900),
     "stop": Scenario(stop, 600),
     "clocks": Scenario(clocks, 400, Setting(clocks=OFFSETS)),
-    "lost": Scenario(lost, 400),
+    "lost": Scenario(lost, 400, steady=False),
+    "recount": Scenario(recount, 300, steady=False),
     "history": Scenario(history, 1000, least_s=1000),
-    "mix": Scenario(mix, 3000),
+    "poison": Scenario(poison, 600, Setting(rates=LATE, poisons=0.01)),
+    "mix": Scenario(mix, 3000, steady=False),
     "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=60, rates=SINGLE)),
 }
 
@@ -232,8 +271,10 @@ async def playing(
         waterfalls, sinks = ([here.seat(role, **environ).keep() for environ in environs] for role in ("waterfall", "sinks"))
         for seat in (*waterfalls, *sinks):
             await worker_works(seat)
-        hours = max(48.0, seconds * setting.per_s / DEVICES * setting.interval_s / 3600)
+        hours = max(48.0, SPARE * seconds * setting.per_s / DEVICES * setting.interval_s / 3600)
         sent = readings(seed, devices=DEVICES, hours=hours, start_ms=start, interval_s=setting.interval_s, rates=setting.rates)
+        if setting.poisons:
+            sent = poisoned(seed, sent, setting.poisons)
         load = Load(stack.brokers, here.topics.readings, sent, per_s=setting.per_s, seed=seed).start()
         nemesis = Nemesis(here, waterfalls, sinks, dynamodb, seed)
         nemesis.pulse.start()

@@ -15,8 +15,8 @@ SEED = 22
 
 
 @pytest.mark.skipif(library() is None, reason="clocks are set wrong by libfaketime, whose package is for Linux on x86-64")
-async def test_workers_whose_clocks_are_wrong_make_the_same_totals(fresh_stack: Stack, own_name: str, tmp_path: Path) -> None:
-    async with playing(fresh_stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(clocks=OFFSETS)) as scene:
+async def test_workers_whose_clocks_are_wrong_make_the_same_totals(stack: Stack, own_name: str, tmp_path: Path) -> None:
+    async with playing(stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(clocks=OFFSETS)) as scene:
         await scene.nemesis.kill()
         await scene.nemesis.term()
         await scene.load.flows(PER_S)

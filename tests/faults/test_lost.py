@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.scenarios import PER_S, lost, playing
+from tests.faults.scenarios import PER_S, Setting, lost, playing, recount
 from tests.faults.verdict import judge
 from tests.stack import Stack
 
 SEED = 21
 
 
-async def test_stores_changelogs_and_items_that_are_lost_are_made_again(fresh_stack: Stack, own_name: str, tmp_path: Path) -> None:
-    async with playing(fresh_stack, own_name, tmp_path, SEED, scale=0.05, seconds=200) as scene:
+async def test_stores_tables_changelogs_and_items_that_are_lost_are_made_again(stack: Stack, own_name: str, tmp_path: Path) -> None:
+    async with playing(stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(workers=2)) as scene:
         await lost(scene)
+        await recount(scene)
         await scene.load.flows(PER_S)
         await scene.load.cut()
         await scene.here.done(180)
         await judge(scene.here, counted_again=True, context=f"{scene.load} {scene.nemesis.pulse}")
-        assert scene.nemesis.journal.counts == {"stores lost": 1, "changelogs lost": 1, "items lost": 1}
+        assert scene.nemesis.journal.counts == {"stores lost": 1, "table lost": 1, "changelogs lost": 1, "items lost": 1}
         assert scene.dynamodb.backward == []

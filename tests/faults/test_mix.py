@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.faults.scenarios import ZOMBIE_S, playing
+from tests.faults.scenarios import ZOMBIE_S, Setting, playing
 from tests.faults.verdict import judge
 from tests.stack import Stack
 
@@ -13,7 +13,7 @@ SEED = 8
 
 
 async def test_a_little_of_everything(fresh_stack: Stack, own_name: str, tmp_path: Path) -> None:
-    async with playing(fresh_stack, own_name, tmp_path, SEED, scale=0.05, seconds=200) as scene:
+    async with playing(fresh_stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(workers=2)) as scene:
         nemesis = scene.nemesis
         await nemesis.storm(9)
         await nemesis.broker(signal.SIGSTOP, 5)
