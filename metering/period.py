@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 _HOUR_S: Final = 3600
 _QUARTER_MS: Final = 900_000
-_REMEMBERED: Final = 50_000
+_REMEMBERED: Final = 2_048
+"""Quarters of an hour: three weeks, and half a megabyte. Each partition has a calendar of its own, and a replay walks through months."""
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 

@@ -210,7 +210,7 @@ async def recoveries(scene: Scene) -> float:
 
 
 async def soak(scene: Scene) -> None:
-    """2,000 readings a second for twenty minutes: neither memory nor descriptors, threads or tasks grow."""
+    """2,000 readings a second for twenty minutes: neither memory nor descriptors, threads or tasks grow once the first periods are forgotten."""
     seconds, before = max(60.0, 1200 * scene.scale), scene.load.confirmed
     usage = Usage(scene.here.seats, scene.here.folder)
     await usage.watch(seconds)
@@ -252,7 +252,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "history": Scenario(history, 1000, least_s=1000),
     "poison": Scenario(poison, 600, Setting(rates=LATE, poisons=0.01)),
     "mix": Scenario(mix, 3000, steady=False),
-    "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=60, rates=SINGLE)),
+    "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=180, rates=SINGLE)),
 }
 
 
