@@ -7,9 +7,9 @@ from tests.faults.prove import Result, page
 
 def test_a_row_has_the_sum_and_the_waits() -> None:
     outcomes = {"counted": 1_000, "duplicate": 20, "rejected": 3}
-    ran = Result("crash", 7, 1.0, took_s=61.4, landed={"SIGKILL": 2}, outcomes=outcomes, totals=1_234, waits=[3.0, 5.0, 4.0], refused=9)
+    ran = Result("crash", 7, 1.0, took_s=61.4, landed={"SIGKILL": 2}, sent=900, outcomes=outcomes, totals=1_234, waits=[3.0, 5.0, 4.0], refused=9)
     row = page([ran]).splitlines()[-1]
-    assert row == "| crash | 7 | 61 | SIGKILL × 2 | 1,023 = 1,000 + 20 + 0 + 3 + 0 | 1,234 equal | 4.0 s, at most 5.0 s | 9 |"
+    assert row == "| crash | 7 | 61 | SIGKILL × 2 | 900 | 1,023 = 1,000 + 20 + 0 + 3 + 0 | 1,234 equal | 4.0 s, at most 5.0 s | 9 |"
 
 
 def test_a_scenario_that_failed_is_not_called_equal() -> None:
