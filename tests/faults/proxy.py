@@ -55,6 +55,11 @@ class Request(NamedTuple):
         return asked["TableName"], key["pk"].get("S", ""), key["sk"].get("S", "")
 
     @property
+    def table(self) -> str:
+        """Which is asked."""
+        return str(json.loads(self.body).get("TableName", ""))
+
+    @property
     def version(self) -> tuple[int, ...] | None:
         """(epoch, offset) of a total, (at, offset) of a live reading; None for a write that brings none."""
         asked = json.loads(self.body)
@@ -63,7 +68,10 @@ class Request(NamedTuple):
 
 
 class Proxy:
-    """`counts`: how many writes met which fault, and how many took effect, were refused as stale, or denied. `backward`: what must stay empty."""
+    """`counts`: how many writes met which fault, and how many took effect, were refused as stale, or denied. `backward`: what must stay empty.
+
+    `asked`: which operations on which tables.
+    """
 
     def __init__(self, upstream: str, seed: int) -> None:
         parts = urlsplit(upstream)
@@ -73,6 +81,7 @@ class Proxy:
         self.rates, self.down = QUIET, False
         self.counts: Counter[str] = Counter()
         self.backward: list[str] = []
+        self.asked: set[tuple[str, str]] = set()
         self.versions: dict[tuple[str, str, str], tuple[int, ...]] = {}
         self.locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self.later: set[asyncio.Task[None]] = set()
@@ -97,6 +106,7 @@ class Proxy:
         if self.down:
             self.counts["down"] += 1
             return None
+        self.asked.add((request.target, request.table))
         if request.target not in WRITES:
             return await self.forward(request)
         fault = self.draw()

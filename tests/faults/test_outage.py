@@ -11,6 +11,7 @@ from tests.faults.verdict import judge
 from tests.faults.workers import deployment
 from tests.generator import STARTS
 from tests.stack import Stack
+from tests.unit.test_deploy import allowed
 
 SEED = 6
 RATES = Rates(throttled=0.3, broken=0.05, reset=0.05, hung=0.01, lost=0.1, late=0.05)
@@ -51,4 +52,5 @@ async def test_an_outage_with_lost_answers(stack: Stack, own_name: str, tmp_path
         await judge(here, context=f"{dict(dynamodb.counts)} {load}")
         assert all(dynamodb.counts[fault] > 0 for fault in ("throttled", "broken", "reset", "hung", "lost", "late", "refused")), dynamodb.counts
         assert dynamodb.backward == []
+        assert dynamodb.asked == {(action, here.environ[f"WATTFALL_TABLE_{table.upper()}"]) for action, table in allowed("SinkPolicy")}
         assert waterfall.exits == []
