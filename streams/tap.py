@@ -116,7 +116,7 @@ class Tap:
     async def run(self) -> None:
         """Commits every second. Ends the process if anything but a commit goes wrong: it would take batches on and never commit again."""
         try:
-            while True:
+            while self.task is asyncio.current_task():  # a cancellation may be lost in a commit that fails at the same moment
                 await asyncio.sleep(COMMIT_S)
                 await self.commit_safe()
         except Exception as error:

@@ -174,3 +174,30 @@ def test_the_commit_decides_where_a_partition_starts_until_it_runs() -> None:
     assert (it.tap.position(0), it.tap.trusts_commits("anything")) == (None, True)
     it.tap.start(0, 5, 1)
     assert it.tap.position(0) == 5
+
+
+def test_a_tap_closes_though_a_commit_fails_at_the_very_moment_that_it_is_cancelled() -> None:
+    """What waits for an answer may prefer its error to the cancellation (asyncio.wait_for did): a tap that then goes on commits for ever, and its
+    worker never comes back to the group."""
+    under_way = asyncio.Event()
+
+    async def commit(offsets: Mapping[TP, int]) -> None:
+        if under_way.is_set():
+            return
+        under_way.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionError from None
+
+    async def main() -> None:
+        scene = Scene()
+        scene.tap.commit = commit
+        await scene.tap.open([0])
+        scene.tap.start(0, 0, 1)
+        scene.sink.safe = {0: 7}
+        await under_way.wait()
+        async with asyncio.timeout(10):
+            await scene.tap.close()
+
+    play(main())
