@@ -15,7 +15,7 @@ demo: env ## the whole of Wattfall on this machine, with real and invented readi
 test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-prove: env ## the long runs of everything that may go wrong, some 80 minutes (ARGS="--only crash --scale 0.1")
+prove: env ## the long runs of everything that may go wrong, some 100 minutes (ARGS="--only crash --scale 0.1")
 	@$(BIN)/python -m tests.faults.prove $(ARGS)
 
 mutants: env ## break the product on purpose, in one way after the other, and see which test notices (ARGS="--list" shows the ways)

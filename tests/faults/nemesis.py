@@ -29,6 +29,9 @@ from tests.faults.workers import Deployment, Seat, until
 POLL_S: Final = 0.2
 STOP_S: Final = 20.0
 AGAIN_S: Final = 90.0
+SHUT_OUT: Final = (Exit.FENCED, Exit.CHECKPOINT_FAILED)
+"""How a zombie ends: at its next write, or, where it hears of the rebalance first, because a last checkpoint is not to be had."""
+HELD: Final = "fault at before_commit: held"
 STORM_MOVES_S: Final = 30.0
 """Within so long every partition moves on while members come and go."""
 BAD: Final = Rates(throttled=0.3, broken=0.02, reset=0.02, hung=0.002, lost=0.01, late=0.01)
@@ -137,7 +140,8 @@ class Nemesis:
 
     def __init__(self, here: Deployment, waterfalls: Sequence[Seat], sinks: Sequence[Seat], dynamodb: Proxy, seed: int) -> None:
         self.here, self.waterfalls, self.sinks, self.dynamodb = here, waterfalls, sinks, dynamodb
-        self.random, self.began, self.struck = Random(seed), time.monotonic(), 0
+        self.random, self.began = Random(seed), time.monotonic()
+        self.struck = self.zombies = 0
         self.journal, self.pulse = Journal(here.folder / "journal.jsonl"), Pulse(here)
 
     async def kill(self, *roles: str) -> None:
@@ -154,19 +158,36 @@ class Nemesis:
         return "ended by the signal"
 
     async def zombie(self, stopped_s: float) -> None:
-        """SIGSTOP to a worker for longer than its session; over when it was fenced and another has taken its place."""
-        await self._deed("zombie", self.random.choice(self.waterfalls), lambda seat: self._zombie(seat, stopped_s))
+        """SIGSTOP to a worker for longer than its session, every other one within a checkpoint; over when it was fenced and others have its place."""
+        self.zombies += 1
+        within = self.zombies % 2 == 0
+        what = "zombie within a checkpoint" if within else "zombie"
+        await self._deed(what, self.random.choice(self.waterfalls), lambda seat: self._zombie(seat, stopped_s, within))
 
-    async def _zombie(self, seat: Seat, stopped_s: float) -> str:
-        await seat.works()
+    async def _zombie(self, seat: Seat, stopped_s: float, within: bool) -> str:
+        if within:
+            await self._hold(seat)
+        else:
+            await seat.works()
         pid = seat.pid
         os.kill(pid, signal.SIGSTOP)
+        seat.changes.pop("WATTFALL_FAULT", None)
         since = time.monotonic()
         await self.pulse.all_moved(since)
         await asyncio.sleep(max(0.0, stopped_s - (time.monotonic() - since)))
         code = await seat.struck(signal.SIGCONT)
-        assert code == Exit.FENCED, f"{seat.name} came back and ended with {code}\n{seat.tail}"
-        return f"exit {int(code)}"
+        assert code in SHUT_OUT, f"{seat.name} came back and ended with {code}\n{seat.tail}"
+        return f"pid {pid}, exit {int(code)}"
+
+    async def _hold(self, seat: Seat) -> None:
+        """Another worker comes to this seat, whose every third checkpoint is held before its commit; returns within one."""
+        seat.changes["WATTFALL_FAULT"] = "pause:before_commit:1:3"
+        await seat.works()
+        await seat.struck(signal.SIGTERM)
+        self.struck += 1
+        await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
+        held = seat.words.count(HELD)
+        await until(lambda: seat.words.count(HELD) > held, AGAIN_S, lambda: f"{seat.name} was not held\n{seat.tail}")
 
     async def term(self) -> None:
         """SIGTERM to one worker of each role: it ends with 0 within 20 s."""
@@ -245,7 +266,11 @@ class Nemesis:
 
     async def _felt(self, harm: str, before: Counter[str]) -> None:
         """Waits until the first request was struck: sinks that are just dealt out anew write nothing for a while."""
-        await until(lambda: self.dynamodb.counts[harm] > before[harm], AGAIN_S, lambda: f"no request was {harm}: {self.dynamodb.counts}")
+        await until(
+            lambda: self.dynamodb.counts[harm] > before[harm],
+            AGAIN_S,
+            lambda: f"no request was {harm}: {self.dynamodb.counts}\n{self.here.last_words()}",
+        )
 
     @property
     def unasked(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.prove`, or `make prove`: the long runs, some 80 minutes of them, each with a seed of its own that is printed.
+"""`python -m tests.faults.prove`, or `make prove`: the long runs, some 100 minutes of them, each with a seed of its own that is printed.
 
 Every scenario is an application of its own over a local stack of its own: workers under load, the nemesis, and in the end the verdict. What goes
 wrong in them does so in `make test`, too, in a short form (tests/faults/test_*.py).
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import json
 import logging
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -29,12 +31,14 @@ from tests.stack import ROOT, Stack, running
 
 DONE_S: Final = 60.0
 """So long after the last harm nothing is behind any more."""
+PRODUCT: Final = ("agents", "dynamodb", "metering", "settings", "streams", "tables")
 REPORT: Final = ROOT / "build" / "prove.json"
 COLUMNS: Final = (
     "scenario",
     "seed",
     "s",
     "landed",
+    "messages",
     "readings in = counted + duplicate + corrected + rejected + late",
     "totals",
     "all moved on after",
@@ -44,13 +48,15 @@ COLUMNS: Final = (
 
 @dataclass
 class Result:
-    """How a scenario ended. `wrong` is empty if it held."""
+    """How a scenario ended. `wrong` is empty if it held; `product` is of what code (`digest`)."""
 
     name: str
     seed: int
     scale: float
     took_s: float = 0.0
     landed: dict[str, int] = field(default_factory=dict)
+    sent: int = 0
+    product: str = ""
     outcomes: dict[str, int] = field(default_factory=dict)
     totals: int = 0
     waits: list[float] = field(default_factory=list)
@@ -76,6 +82,7 @@ async def play(name: str, stack: Stack, own: str, folder: Path, seed: int, scale
 
 def fill(result: Result, scene: Scene, verdict: Verdict) -> None:
     """What there is to tell of a scenario that held."""
+    result.sent = scene.load.confirmed
     result.landed = dict(scene.nemesis.journal.counts)
     result.outcomes, result.totals = dict(verdict.outcomes), verdict.totals
     result.waits = scene.nemesis.pulse.waits
@@ -83,18 +90,21 @@ def fill(result: Result, scene: Scene, verdict: Verdict) -> None:
 
 
 def prove(names: Sequence[str], seed: int, scale: float, console: Console) -> list[Result]:
-    """One scenario after the other, each on a stack of its own; what fails is told, and the rest goes on."""
+    """One scenario after the other, each on a stack of its own; what fails is told, its journal and logs stay, and the rest goes on."""
     results = []
     for number, name in enumerate(names):
         own_seed = seed + number
         console.print(f"[bold]{name}[/], seed {own_seed}: {SCENARIOS[name].play.__doc__}")
         away_s = max(1.0, SCENARIOS[name].away_s * scale)
-        with tempfile.TemporaryDirectory(prefix=f"prove-{name}-") as folder, running(Path(folder) / "stack", "--respawn", f"{away_s:g}") as stack:
+        folder = Path(tempfile.mkdtemp(prefix=f"prove-{name}-"))
+        with running(folder / "stack", "--respawn", f"{away_s:g}") as stack:
             try:
-                result = asyncio.run(play(name, stack, f"{name}-{own_seed}", Path(folder) / "workers", own_seed, scale))
+                result = asyncio.run(play(name, stack, f"{name}-{own_seed}", folder / "workers", own_seed, scale))
             except (AssertionError, OSError, RuntimeError) as error:
                 result = Result(name, own_seed, scale, wrong=f"{type(error).__name__}: {error}")
-                console.print(f"{name}, seed {own_seed}\n{error}", style="red", highlight=False, markup=False)
+                console.print(f"{name}, seed {own_seed}: see {folder}\n{error}", style="red", highlight=False, markup=False)
+        if not result.wrong:
+            shutil.rmtree(folder)
         results.append(result)
     return results
 
@@ -109,6 +119,7 @@ def row(one: Result) -> list[str]:
         str(one.seed),
         f"{one.took_s:.0f}",
         ", ".join([*landed, one.remark] if one.remark else landed),
+        f"{one.sent:,}" if one.sent else "",
         "" if one.wrong else f"{sum(numbers):,} = {' + '.join(f'{number:,}' for number in numbers)}",
         f"{one.totals:,} equal" if not one.wrong else "FAILED",
         f"{waits[len(waits) // 2]:.1f} s, at most {waits[-1]:.1f} s" if waits else "",
@@ -131,9 +142,16 @@ def page(results: Sequence[Result]) -> str:
     return "\n".join([*said, "", *lines, ""])
 
 
-def kept() -> dict[str, Result]:
-    """The last result of each scenario that was played on this machine."""
-    return {one["name"]: Result(**one) for one in json.loads(REPORT.read_text())} if REPORT.exists() else {}
+def kept(product: str, report: Path = REPORT) -> dict[str, Result]:
+    """The last result of each scenario that was played on this machine with this product."""
+    found = [Result(**one) for one in json.loads(report.read_text())] if report.exists() else []
+    return {one.name: one for one in found if one.product == product}
+
+
+def digest() -> str:
+    """Of all code that workers run: results of another say nothing of this."""
+    files = sorted(file for folder in PRODUCT for file in (ROOT / folder).rglob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -146,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--only", action="append", choices=SCENARIOS, metavar="NAME", help=f"one of: {', '.join(SCENARIOS)}; may be repeated")
     made.add_argument("--seed", type=int, help="of the first scenario, the next has the next (default: drawn, and printed)")
-    made.add_argument("--scale", type=float, default=1.0, metavar="X", help="of the long form (default 1: some 80 minutes for all)")
+    made.add_argument("--scale", type=float, default=1.0, metavar="X", help="of the long form (default 1: some 100 minutes for all)")
     return made
 
 
@@ -158,7 +176,8 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(width=None if Console().is_terminal else 180)
     results = prove(asked.only or list(SCENARIOS), seed, asked.scale, console)
     console.print(table(results))
-    last = kept() | {one.name: one for one in results}
+    product = digest()
+    last = kept(product) | {one.name: replace(one, product=product) for one in results}
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps([vars(one) for one in last.values()], indent=1))
     console.print(f"kept in {REPORT.relative_to(ROOT)}")

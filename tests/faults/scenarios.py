@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from agents.worker import ARENAS
+from streams.exits import Exit
 from tests.faults.clocks import OFFSETS, clock
 from tests.faults.load import PLAIN, Load, poisoned, readings
 from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_table
@@ -88,10 +89,12 @@ async def crash(scene: Scene) -> None:
 
 
 async def zombies(scene: Scene) -> None:
-    """10 workers are stopped for three sessions and come back."""
-    for _ in range(scene.times(10)):
+    """10 workers are stopped for three sessions, half of them within a checkpoint, and come back."""
+    for _ in range(max(2, scene.times(10))):
         await scene.load.flows(PER_S)
         await scene.nemesis.zombie(ZOMBIE_S)
+    ends = [deed.landed.rpartition(", ")[2] for deed in scene.nemesis.journal.deeds]
+    assert f"exit {int(Exit.FENCED)}" in ends, f"nobody was fenced: {ends}"
 
 
 async def storm(scene: Scene) -> None:
@@ -159,10 +162,13 @@ async def mix(scene: Scene) -> None:
 
 
 async def both(*harms: Coroutine[None, None, None]) -> None:
-    """At the same time."""
-    async with asyncio.TaskGroup() as tasks:
-        for harm in harms:
-            tasks.create_task(harm)
+    """At the same time. Raises what went wrong first."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for harm in harms:
+                tasks.create_task(harm)
+    except* AssertionError as wrong:
+        raise wrong.exceptions[0] from None
 
 
 async def clocks(scene: Scene) -> None:

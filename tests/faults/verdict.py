@@ -50,7 +50,7 @@ class Verdict:
         return "\n".join([*self.lines, *self.wrong[:SHOWN], *more])
 
 
-async def judge(here: Deployment, *, counted_again: bool = False, context: object = "") -> Verdict:
+async def judge(here: Deployment, *, counted_again: bool = False, live: bool = True, context: object = "") -> Verdict:
     """Compares all there is; raises AssertionError with what differs. The workers have to be done (`Deployment.done`).
 
     `counted_again`: all readings were, since the tables were lost. Then the level topics tell everything again, and refused records are there twice.
@@ -74,7 +74,8 @@ async def judge(here: Deployment, *, counted_again: bool = False, context: objec
         verdict.note(f"{grain}s in the topic", len(wanted), differences(newest(logs[topic]), wanted))
         if not counted_again:
             verdict.note(f"{grain}s' versions", sum(map(len, logs[topic].values())), unordered(logs[topic]))
-    verdict.note("live readings", *lives(here, oracles))
+    if live:
+        verdict.note("live readings", *lives(here, oracles))
     verdict.note("rejected", *refusals(logs[topics.rejected], logs[topics.readings], here, oracles, late=False, again=counted_again))
     verdict.note("late", *refusals(logs[topics.late], logs[topics.readings], here, oracles, late=True, again=counted_again))
     verdict.note("outcomes of readings", *accounts(logs[topics.hours_table], await ends(here, topics.readings), oracles))

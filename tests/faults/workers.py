@@ -92,8 +92,8 @@ class Deployment:
         await self.must("agents", "lag", "--wait", f"{limit_s:g}", limit_s=limit_s + 15)
 
     def seat(self, role: str, **changes: str) -> Seat:
-        """A place for a worker, with a state folder of its own."""
-        name = f"{role}-{sum(seat.role == role for seat in self.seats)}"
+        """A place for a worker, with a state folder of its own; `role` as one types it."""
+        name = f"{role.replace(' ', '-')}-{sum(seat.role == role for seat in self.seats)}"
         seat = Seat(self, role, name, {"WATTFALL_STATE_DIR": str(self.folder / name), **changes})
         self.seats.append(seat)
         return seat
@@ -136,7 +136,7 @@ class Seat:
         self.log.touch()
         self._began = self.log.stat().st_size
         environ = self.here.environ | self.changes | changes
-        self.process = await self.here.guard.start((sys.executable, "-m", "agents", self.role), environ, self.log)
+        self.process = await self.here.guard.start((sys.executable, "-m", "agents", *self.role.split()), environ, self.log)
         return self
 
     @property

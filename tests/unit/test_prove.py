@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.faults.prove import Result, page
+import json
+from pathlib import Path
+
+from tests.faults.prove import Result, kept, page
 
 
 def test_a_row_has_the_sum_and_the_waits() -> None:
@@ -14,3 +17,10 @@ def test_a_row_has_the_sum_and_the_waits() -> None:
 
 def test_a_scenario_that_failed_is_not_called_equal() -> None:
     assert "| FAILED |" in page([Result("crash", 7, 1.0, totals=5, wrong="something")])
+
+
+def test_results_of_another_product_are_not_kept(tmp_path: Path) -> None:
+    report = tmp_path / "prove.json"
+    report.write_text(json.dumps([vars(Result("crash", 1, 1.0, product="this")), vars(Result("storm", 2, 1.0, product="other"))]))
+    assert kept("this", report).keys() == {"crash"}
+    assert kept("this", tmp_path / "none.json") == {}
