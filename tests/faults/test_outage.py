@@ -26,6 +26,7 @@ async def test_an_outage_with_lost_answers(stack: Stack, own_name: str, tmp_path
         deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
     ):
         await here.create()
+        dynamodb.asked.clear()
         waterfall = await here.seat("waterfall").start()
         sinks = [await here.seat("sinks").start() for _ in range(2)]
         for seat in (waterfall, *sinks):
@@ -49,8 +50,8 @@ async def test_an_outage_with_lost_answers(stack: Stack, own_name: str, tmp_path
         await load.cut()
         dynamodb.rates = QUIET
         await here.done()
+        assert dynamodb.asked == {(action, here.environ[f"WATTFALL_TABLE_{table.upper()}"]) for action, table in allowed("SinkPolicy")}
         await judge(here, context=f"{dict(dynamodb.counts)} {load}")
         assert all(dynamodb.counts[fault] > 0 for fault in ("throttled", "broken", "reset", "hung", "lost", "late", "refused")), dynamodb.counts
         assert dynamodb.backward == []
-        assert dynamodb.asked == {(action, here.environ[f"WATTFALL_TABLE_{table.upper()}"]) for action, table in allowed("SinkPolicy")}
         assert waterfall.exits == []
