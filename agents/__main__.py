@@ -8,6 +8,7 @@ lag         how far everything is behind; --wait S waits until nothing is
 resend      what the level topics hold into DynamoDB again
 redrive     what was rejected, or late, into the readings topic again
 reconcile   devices counted again from their readings, against DynamoDB
+replay      start | status | diff | promote | drop: a new generation beside the live one
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ STORES = 16
 def waterfall(settings: Settings) -> None:
     """The three hops in one process."""
     from agents.days_to_months import add_days_to_months
-    from agents.ground import survey
+    from agents.ground import check_live, survey, watch_retirement
     from agents.hours_to_days import add_hours_to_days
     from agents.readings_to_hours import add_readings_to_hours
     from streams.app import App, run
@@ -49,12 +50,14 @@ def waterfall(settings: Settings) -> None:
     from tables.stores import share_memory
 
     ground = asyncio.run(survey(settings))
+    check_live(ground, sinks=False)
     held = lock(settings.folder) if settings.store == "rocksdb" else None
     share_memory(settings.hot_bytes // STORES)
     app = App(settings, role="waterfall", partitions=ground.partitions)
     app.held = held
     for add in (add_readings_to_hours, add_hours_to_days, add_days_to_months):
         add(app, ground)
+    app.keep_watch(lambda: watch_retirement(ground, app.leave))
     run(app)
 
 
@@ -94,6 +97,26 @@ def reconcile(settings: Settings, environ: Mapping[str, str], asked: argparse.Na
     return run(settings, DynamoSettings.from_environ(environ), Asked(asked.devices, asked.sample, seed, asked.wait), json=asked.json)
 
 
+def replay(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:
+    """A new generation beside the live one."""
+    from agents import replay_command, replay_diff, replay_promote, replay_start
+    from dynamodb.settings import Settings as DynamoSettings
+
+    match asked.action:
+        case "start":
+            code = replay_start.run(settings, replay_start.Asked.of(settings.rules.zone, asked.start, asked.device), dry_run=asked.dry_run)
+            if code is not None:
+                return code
+            waterfall(settings)
+        case "status":
+            return replay_command.status(settings, json=asked.json)
+        case "diff":
+            return replay_diff.run(settings, json=asked.json, wait_s=asked.wait)
+        case "promote":
+            return replay_promote.run(settings, DynamoSettings.from_environ(environ), dry_run=asked.dry_run, wait_s=asked.wait)
+    return replay_command.drop(settings, dry_run=asked.dry_run)
+
+
 def logs() -> None:
     """Progress for people on standard error."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -118,6 +141,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return redrive(settings, asked)
         if asked.role == "reconcile":
             return reconcile(settings, environ, asked)
+        if asked.role == "replay":
+            return replay(settings, environ, asked)
         if asked.role == "worker":
             return worker.run(environ)
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own

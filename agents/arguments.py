@@ -60,6 +60,21 @@ example:
 
 Exit code 0: all is equal; 1: something is not; 2: it cannot be said, and why."""
 
+REPLAY = """\
+Counts the past again, under other rules or after a bug was mended, beside the live generation, and then takes its place.
+
+The new generation is an epoch: WATTFALL_EPOCH says which, and everything else in the environment is as its workers shall have it. It has its own
+groups, tables and level topics. It counts the months whose readings are all still there; what begins earlier stays as it is."""
+REPLAY_EXAMPLE = """\
+example:
+  export WATTFALL_EPOCH=2 WATTFALL_HOLD_S=120      # the next epoch, and what shall be otherwise
+  python -m agents replay start --from 2026-09     # works until it is stopped; more workers join by the same command
+  python -m agents replay status                   # in another terminal, with the same environment
+  python -m agents replay diff
+  python -m agents replay promote
+  python -m agents sinks                           # from now on these write; the old workers have left
+  WATTFALL_EPOCH=1 python -m agents replay drop    # what the old generation had"""
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -89,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     resend.add_argument("--dry-run", action="store_true", help="only count what there is; DynamoDB is not asked")
     add_redrive(roles)
     add_reconcile(roles)
+    add_replay(roles)
     return top
 
 
@@ -132,6 +148,36 @@ def add_reconcile(roles: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="wait so many seconds until what was counted is stored (default: 0)",
     )
     reconcile.add_argument("--json", action="store_true", help="one JSON object a device instead of a table")
+
+
+def add_replay(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command line of replay."""
+    form = argparse.RawDescriptionHelpFormatter
+    replay = roles.add_parser(
+        "replay", help="the past counted again, beside the live generation", description=REPLAY, epilog=REPLAY_EXAMPLE, formatter_class=form
+    )
+    actions = replay.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, said: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=said, description=f"{said[0].upper()}{said[1:]}.", epilog=REPLAY_EXAMPLE, formatter_class=form)
+
+    start = action("start", "make the generation, and work on it; again: join in")
+    start.add_argument(
+        "--from", dest="start", metavar="TIME", help="count from this month on, or the next that is whole (default: all that is there)"
+    )
+    start.add_argument("--device", action="append", default=[], metavar="D", help="a trial of this device, which cannot go live; may be repeated")
+    status = action("status", "how far it is; exit code 1 while it has not caught up")
+    diff = action("diff", "the periods and the energy that would change; exit code 1 if anything would")
+    promote = action("promote", "make it the live one, once it has caught up")
+    drop = action("drop", "remove a generation that is not live: topics, groups, local store")
+    for one in (start, promote, drop):
+        one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    for one in (diff, promote):
+        one.add_argument(
+            "--wait", type=argument(seconds(1, 86_400)), default=1800.0, metavar="S", help="for what is on its way through the levels (default: 1800)"
+        )
+    for one in (status, diff):
+        one.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 
 def argument(parse: Callable[[str], T]) -> Callable[[str], T]:

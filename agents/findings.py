@@ -2,7 +2,7 @@
 
 A period is compared unless it is
 newer      what is stored reflects readings behind the place up to which was counted again
-earlier    it begins before the topic's readings say all of it, because retention has removed the others
+earlier    it begins before the topic has all of its readings, because retention has removed others, or before the first month of a replay
 expired    an hour that is not stored, and whose time to live is over
 What is stored is held against itself as well: a day against its hours, a month against its days.
 """
@@ -24,11 +24,15 @@ _INNER: Final = {Kind.MISSING: "is not stored, and they are", Kind.EXTRA: "is st
 
 
 class Seen(NamedTuple):
-    """Up to where was counted again: a position in the readings' partition; `keep_hours_s`, `now_s`: which hours DynamoDB may have deleted."""
+    """Up to where was counted again: a position in the readings' partition; `keep_hours_s`, `now_s`: which hours DynamoDB may have deleted.
+
+    `since_s`: a replay has counted nothing that begins before.
+    """
 
     position: int
     keep_hours_s: int
     now_s: int
+    since_s: int = 0
 
 
 class Energy(NamedTuple):
@@ -89,7 +93,7 @@ def find(recount: Recount, stored: Iterable[Total], calendar: Calendar, seen: Se
     there = {key: total for key, total in held.items() if key not in newer and not total.absent}
     wanted = recount.totals()
     known = {key for key in there.keys() | wanted.keys() if key not in newer and not expired(key, wanted, there, seen)}
-    start = recount.complete_from
+    start = max(recount.complete_from, seen.since_s)
     asked = {key for key in known if key[2] >= start}
     hours = {key: total for key, total in wanted.items() if key[1] is Grain.HOUR and key not in asked}
     hours.update((key, total) for key, total in there.items() if key[1] is Grain.HOUR and key in asked)

@@ -23,12 +23,22 @@ _READINGS_A_ROW = 30
 class HoursFold:
     """One partition's devices. `load` must give a row as the last `capture` left it, written or not; `hot_bytes` bounds what is kept in memory."""
 
-    def __init__(self, rules: Rules, epoch: int, partition: int, partitions: int, load: Load, hot_bytes: int) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        epoch: int,
+        partition: int,
+        partitions: int,
+        load: Load,
+        hot_bytes: int,
+    ) -> None:
         self._rules = rules
         self._epoch = epoch
         self._decoder = Decoder(rules, partition, partitions)
         self._calendar = Calendar(rules.zone)
         self._load = load
+        self._since: int | None = None
+        self._only: frozenset[bytes | None] = frozenset()
         self._hot_devices = max(1, hot_bytes // DEVICE_BYTES)
         self._devices: dict[bytes, Device] = {}
         self._touched: dict[bytes, Device] = {}
@@ -36,6 +46,10 @@ class HoursFold:
         self._late: list[Refusal] = []
         self._outcomes: Counter[str] = Counter()
         self._counted = self._refused = 0
+
+    def restrict(self, since: int | None, devices: Iterable[str]) -> None:
+        """For a replay: tells only the hours that begin at `since` (epoch s) or later; takes readings of these devices only, if any are named."""
+        self._since, self._only = since, frozenset(device.encode() for device in devices)
 
     @property
     def touched(self) -> int:
@@ -47,6 +61,8 @@ class HoursFold:
         plain = self._decoder.plain
         touched, known = self._touched, self._devices.get
         counted = 0
+        if self._only:
+            records = [record for record in records if record.key in self._only]
         for record in records:
             key = record.key
             device = touched.get(key)
@@ -102,6 +118,8 @@ class HoursFold:
             dead += changes.dead
             rows += changes.rows
             for total in changes.totals:
+                if self._since is not None and total.start < self._since:
+                    continue
                 versioned = total._replace(epoch=self._epoch, offset=device.offset, reflects=device.offset)
                 totals.append((total_key(total.device, total.start), total_to_json(versioned)))
         changes_now = Changes([(key, None) for key in dead] + rows, totals, self._rejected, self._late, self._outcomes)

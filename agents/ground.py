@@ -11,14 +11,21 @@ from itertools import count
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from settings.environ import SettingError
 from streams.cluster import Cluster, ClusterError, NoBroker, admin, describe, missing
+from streams.exits import Exit, Leave, leave
+from streams.generations import Generation, load, successor
 from streams.guard import Guard
 from streams.settings import Settings
 from streams.topics import Topics
 
 PAUSE_S: Final = 2.0
+CODE_FACTS: Final = frozenset({"tz data", "decoder", "logic"})
+LOOK_S: Final = 10.0
+"""A worker asks so often whether its generation is over."""
 SAID_EVERY: Final = 15
 """Attempts: a line every half minute."""
 log = logging.getLogger("wattfall.ground")
@@ -32,6 +39,7 @@ class Ground:
     topics: Topics
     cluster: Cluster
     ends: Mapping[str, Mapping[int, int]]
+    generations: Mapping[int, Generation]
 
     @property
     def partitions(self) -> int:
@@ -48,7 +56,13 @@ class Ground:
             topics={name: self.cluster.topics[name].ident for name in (self.topics.readings, *self.topics.levels)},
             partitions=self.partitions,
             tz=version("tzdata"),
+            generation=self.generation.facts,
         )
+
+    @property
+    def generation(self) -> Generation:
+        """The epoch of the settings: as its record says, or one that was simply begun."""
+        return self.generations.get(self.settings.epoch, Generation(self.settings.epoch))
 
 
 async def survey(settings: Settings, *, sinks: bool = False, patient: bool = True) -> Ground:
@@ -70,7 +84,56 @@ async def survey(settings: Settings, *, sinks: bool = False, patient: bool = Tru
     if faults:
         raise ClusterError("; ".join(faults))
     changelogs = () if sinks else (topics.hours_table, topics.days_table, topics.months_table)
-    return Ground(settings, topics, cluster, await ends(settings, cluster, changelogs))
+    return Ground(settings, topics, cluster, await ends(settings, cluster, changelogs), await known(settings, topics, cluster))
+
+
+async def known(settings: Settings, topics: Topics, cluster: Cluster) -> dict[int, Generation]:
+    """The generations that have a record."""
+    return await load(settings.brokers, topics.generations) if topics.generations in cluster.topics else {}
+
+
+def rule_facts(settings: Settings) -> dict[str, str]:
+    """What a generation counts by, whatever the log: the part of the guard that comes from the environment and the code."""
+    guard = Guard.of(rules=settings.rules, epoch=settings.epoch, cluster="", topics={}, partitions=0, tz=version("tzdata"))
+    return {name: value for name, value in guard.facts.items() if name.startswith("rule ") or name in CODE_FACTS}
+
+
+def check_rules(generation: Generation, settings: Settings) -> None:
+    """Raises SettingError if a replay was begun by other rules than those of this environment."""
+    differences = Guard(rule_facts(settings)).differences(Guard(generation.rules)) if generation.rules else []
+    if differences:
+        raise SettingError(f"the replay of WATTFALL_EPOCH={generation.epoch} began otherwise: {'; '.join(differences)}. Put that back")
+
+
+def check_live(ground: Ground, *, sinks: bool) -> None:
+    """Ends the process if a newer generation is live. Raises SettingError for other rules, ClusterError for sinks of a replay that is not live."""
+    epoch = ground.settings.epoch
+    check_rules(ground.generation, ground.settings)
+    newer = successor(ground.generations, epoch)
+    if newer is not None:
+        leave(Exit.RETIRED, retired(epoch, newer))
+    if sinks and not ground.generation.live:
+        raise ClusterError(f"WATTFALL_EPOCH={epoch} is a replay that is not live; it becomes so with: python -m agents replay promote")
+
+
+async def watch_retirement(ground: Ground, leave: Leave) -> None:
+    """Ends the process once a newer generation is live. A broker that does not answer is the others' concern."""
+    epoch = ground.settings.epoch
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            async with admin(ground.settings.brokers) as client:
+                found = await known(ground.settings, ground.topics, await describe(client))
+        except (KafkaError, ClusterError, OSError, TimeoutError):
+            continue
+        newer = successor(found, epoch)
+        if newer is not None:
+            leave(Exit.RETIRED, retired(epoch, newer))
+
+
+def retired(epoch: int, newer: int) -> str:
+    """For people."""
+    return f"epoch {epoch} is over: epoch {newer} is live; start workers with WATTFALL_EPOCH={newer} and its rules"
 
 
 async def ends(settings: Settings, cluster: Cluster, names: Iterable[str]) -> dict[str, dict[int, int]]:

@@ -20,10 +20,13 @@ PART: Final = 0.75
 
 def add_readings_to_hours(app: App, ground: Ground) -> None:
     """Declares the agent."""
-    settings, topics = ground.settings, ground.topics
+    settings, topics, generation = ground.settings, ground.topics, ground.generation
 
     def fold(partition: int, load: Load, share: float) -> Fold:
-        return HoursFold(settings.rules, settings.epoch, partition, ground.partitions, load, int(settings.hot_bytes * PART * share))
+        hot_bytes = int(settings.hot_bytes * PART * share)
+        made = HoursFold(settings.rules, settings.epoch, partition, ground.partitions, load, hot_bytes)
+        made.restrict(generation.since, generation.devices)
+        return made
 
     hop, channel = add_hop(
         app,

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from agents.findings import Finding, Seen, find
-from agents.ground import Ground
+from agents.ground import Ground, known
 from agents.lag_command import flow
 from agents.reconcile_view import as_json, show
 from agents.recount import Draw, Recount, Recounter
@@ -120,7 +120,7 @@ def reconcile(settings: Settings, kept: DynamoSettings, client: DynamoDBClient, 
         if newest > settings.epoch:
             raise Unanswerable(f"the tables hold epoch {newest} of {recount.name}: WATTFALL_EPOCH={settings.epoch} is over")
         position = log.positions[place(recount.name, ground)]
-        findings.append(find(recount, totals, calendar, Seen(position, kept.keep_hours_s, now_s)))
+        findings.append(find(recount, totals, calendar, Seen(position, kept.keep_hours_s, now_s, ground.generation.since or 0)))
     sample = f"sample of {len(recounts)} with --seed {asked.seed}; " if asked.sample else ""
     return findings, sample + log.told(topic, sorted({place(recount.name, ground) for recount in recounts}))
 
@@ -137,7 +137,7 @@ async def standing(settings: Settings) -> Ground:
         cluster = await describe(client)
     if faults := missing(cluster, topics.sinks):
         raise ClusterError("; ".join(faults))
-    return Ground(settings, topics, cluster, {})
+    return Ground(settings, topics, cluster, {}, await known(settings, topics, cluster))
 
 
 def check_guard(client: DynamoDBClient, table: str, ground: Ground) -> None:

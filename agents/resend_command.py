@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 
-from agents.ground import Ground, survey
+from agents.ground import Ground, check_live, survey
 from agents.reread import reread
 from agents.store_sink import Rejecter, writer_of
 from agents.stored_guard import check_tables
@@ -54,6 +54,7 @@ class Asked:
 def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool) -> Exit:
     """The command; a summary on standard output. Raises ClusterError, SettingError, TableUnfit."""
     ground = asyncio.run(survey(settings, sinks=True, patient=False))
+    check_live(ground, sinks=True)
     if not dry_run:
         check_tables(kept, ground.guard, settings.epoch, patient=False)
     try:
@@ -61,7 +62,7 @@ def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool
             read = asyncio.run(resend(ground, kept, asked, dry_run))
     except Retired as error:
         print(f"wattfall: this is not the live generation: {error}", file=sys.stderr)
-        return Exit.SINK_RETIRED
+        return Exit.RETIRED
     except LogsMixed as error:
         print(f"wattfall: the topics are not those that the tables were made from: {error}", file=sys.stderr)
         return Exit.LOGS_MIXED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agents.ground import survey
+from agents.ground import check_live, survey, watch_retirement
 from agents.readings_to_live import add_readings_to_live, lives
 from agents.store_sink import FaultyStore, Rejecter, StoreSink, Values
 from agents.stored_guard import check_tables
@@ -21,6 +21,7 @@ from streams.settings import Settings
 def run_sinks(settings: Settings, kept: DynamoSettings) -> None:
     """Checks topics and tables, then runs until it is asked to stop. Raises SettingError, ClusterError and TableUnfit before it starts."""
     ground = asyncio.run(survey(settings, sinks=True))
+    check_live(ground, sinks=True)
     check_tables(kept, ground.guard, settings.epoch)
     app = App(settings, role="sinks", partitions=ground.partitions)
     store: Store = DynamoStore(writing_client(kept.threads), kept)
@@ -36,4 +37,5 @@ def run_sinks(settings: Settings, kept: DynamoSettings) -> None:
     add_totals_to_dynamodb(app, topics.hours, sink("hours", totals(topics.hours), flush.hours))
     add_totals_to_dynamodb(app, topics.days, sink("days", totals(topics.days), flush.days))
     add_totals_to_dynamodb(app, topics.months, sink("months", totals(topics.months), flush.months))
+    app.keep_watch(lambda: watch_retirement(ground, app.leave))
     run(app)

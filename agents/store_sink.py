@@ -55,7 +55,7 @@ class StoreSink:
         try:
             await self.writer.run()
         except Retired as error:
-            self.leave(Exit.SINK_RETIRED, f"{self.name}: {error}")
+            self.leave(Exit.RETIRED, f"{self.name}: {error}")
         except LogsMixed as error:
             self.leave(Exit.LOGS_MIXED, f"{self.name}: {error}")
         except Exception as error:

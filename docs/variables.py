@@ -61,7 +61,7 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
 
 NO_WORKERS: Final = frozenset({Exit.STOPPED, Exit.FAILED})
 """Of a command that is done: there is nothing to restart."""
-NO_USE: Final = frozenset({Exit.CONFIGURATION, Exit.RULES_CHANGED, Exit.LOST_RANGE, Exit.SINK_RETIRED, Exit.LOGS_MIXED})
+NO_USE: Final = frozenset({Exit.CONFIGURATION, Exit.RULES_CHANGED, Exit.LOST_RANGE, Exit.RETIRED, Exit.LOGS_MIXED})
 """A restart ends in the same way until a person has done something."""
 
 

@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,6 +43,7 @@ class App(faust.App):
     def __init__(self, settings: Settings, *, role: str, partitions: int) -> None:
         self.settings, self.role = settings, role
         self.sources: dict[str, Source] = {}
+        self.watches: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.stopping = False
         self.held: object = None
         self.waiting: asyncio.TimerHandle | None = None
@@ -61,6 +62,8 @@ class App(faust.App):
                 await Page(self.settings.metrics_port, self.samples, self.waits_for).open()
             except OSError as error:
                 self.leave(Exit.CONFIGURATION, f"WATTFALL_METRICS_PORT={self.settings.metrics_port}: {error}")
+        for work in self.watches:
+            self.add_future(work())
         await super().on_start()
 
     def samples(self) -> Iterator[Sample]:
@@ -92,6 +95,10 @@ class App(faust.App):
         """Registers who takes a topic; returns the channel for the agent that reads it."""
         self.sources[source.topic] = source
         return self.topic(source.topic, schema=RecordBatches())
+
+    def keep_watch(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs beside the agents, from the start on."""
+        self.watches.append(work)
 
     async def pour(self, stream: Any, source: Source) -> None:
         """The body of every agent: hands each batch to its source. No exception leaves it, or Faust would ack the batch and lose it."""

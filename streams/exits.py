@@ -26,7 +26,7 @@ class Exit(IntEnum):
     RULES_CHANGED = 75  # other rules than this epoch began with: put them back, or use a new epoch
     LOST_RANGE = 76  # retention removed what was not counted yet: WATTFALL_LOST_RANGE=continue to go on without it
     AGENT_FAILED = 77  # a bug: restart; report the message
-    SINK_RETIRED = 78  # a newer epoch writes to DynamoDB: this generation is over
+    RETIRED = 78  # a newer epoch is live: this generation is over
     LOGS_MIXED = 79  # state and topic are of two different logs: use a new epoch
     FETCH_FAILED = 80  # restart
     RECOVERY_FAILED = 81  # restart; delete the local state folder if it goes on

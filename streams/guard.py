@@ -38,13 +38,23 @@ class Guard:
     facts: Mapping[str, str]
 
     @classmethod
-    def of(cls, *, rules: Rules, epoch: int, cluster: str, topics: Mapping[str, str], partitions: int, tz: str) -> Guard:
-        """`topics`: the sources' names and ids; `tz`: the version of the time zone rules."""
+    def of(
+        cls,
+        *,
+        rules: Rules,
+        epoch: int,
+        cluster: str,
+        topics: Mapping[str, str],
+        partitions: int,
+        tz: str,
+        generation: Mapping[str, str] | None = None,
+    ) -> Guard:
+        """`topics`: the sources' names and ids; `tz`: the version of the time zone rules; `generation`: what is special in a replay."""
         facts = {"epoch": str(epoch), "cluster": cluster, "partitions": str(partitions), "tz data": tz, "decoder": str(DECODER), "logic": str(LOGIC)}
         facts |= {f"field {name}": "there" for name in Total._fields}
         facts |= {f"topic {name}": ident for name, ident in topics.items()}
         facts |= {f"rule {name}": str(value) for name, value in asdict(rules).items()}
-        return cls(facts)
+        return cls(facts | dict(generation or {}))
 
     @property
     def digest(self) -> str:

@@ -38,7 +38,7 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """The names, for one application and epoch. Readings, rejected and late are shared by all epochs."""
+    """The names, for one application and epoch. Readings and the list of generations are shared by all epochs."""
 
     readings: str
     hours: str
@@ -49,10 +49,11 @@ class Topics:
     hours_table: str
     days_table: str
     months_table: str
+    generations: str
 
     @classmethod
     def of(cls, settings: Settings) -> Topics:
-        """A later epoch has its own levels, so that two generations can run side by side."""
+        """A later epoch has its own levels and refusals, so that two generations can run side by side."""
         prefix, suffix = settings.topic_prefix, "" if settings.epoch == 1 else f"-e{settings.epoch}"
         tables = f"{prefix}{settings.app}-e{settings.epoch}"
         return cls(
@@ -60,17 +61,23 @@ class Topics:
             hours=f"{prefix}hours{suffix}",
             days=f"{prefix}days{suffix}",
             months=f"{prefix}months{suffix}",
-            rejected=f"{prefix}rejected",
-            late=f"{prefix}late",
+            rejected=f"{prefix}rejected{suffix}",
+            late=f"{prefix}late{suffix}",
             hours_table=f"{tables}-hours-table",
             days_table=f"{tables}-days-table",
             months_table=f"{tables}-months-table",
+            generations=f"{prefix}{settings.app}-generations",
         )
 
     @property
     def levels(self) -> tuple[str, str, str]:
         """What the hops make."""
         return self.hours, self.days, self.months
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What belongs to this epoch alone."""
+        return tuple(name for name in self.waterfall if name != self.readings)
 
     @property
     def waterfall(self) -> tuple[str, ...]:
@@ -110,6 +117,12 @@ def refused(name: str) -> TopicSpec:
     clean = {"cleanup.policy": "delete"} | STAMP | ANY_SIZE
     kept = {"retention.ms": str(REFUSED_DAYS * DAY_MS), "max.message.bytes": str(REFUSED_BYTES)}
     return TopicSpec(name, clean | kept, clean, {"retention.ms": 7 * DAY_MS, "max.message.bytes": REFUSED_BYTES})
+
+
+def generations(name: str) -> TopicSpec:
+    """A record an epoch that was replayed (streams/generations.py). It has one partition, and is made by the first replay."""
+    clean = {"cleanup.policy": "compact"} | STAMP
+    return TopicSpec(name, clean, clean, {})
 
 
 def changelog(name: str) -> TopicSpec:

@@ -40,9 +40,9 @@ class Folding:
 
     def crash(self) -> None:
         """What is not stored is gone."""
-        hours = HoursFold(self.rules, EPOCH, 0, 1, self.rows[Grain.HOUR].get, self.hot_devices * DEVICE_BYTES)
+        self.hours = HoursFold(self.rules, EPOCH, 0, 1, self.rows[Grain.HOUR].get, self.hot_devices * DEVICE_BYTES)
         larger = (PartsFold(grain, self.calendar, self.rules, EPOCH, self.rows[grain].get, HOT_BYTES) for grain in (Grain.DAY, Grain.MONTH))
-        self.folds: dict[Grain, Fold] = dict(zip(GRAINS, (hours, *larger), strict=True))
+        self.folds: dict[Grain, Fold] = dict(zip(GRAINS, (self.hours, *larger), strict=True))
 
     def take(self, messages: Iterable[Message]) -> None:
         """Messages in order of their offsets, as one batch."""

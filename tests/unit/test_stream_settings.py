@@ -99,7 +99,7 @@ def test_two_epochs_share_nothing_but_what_comes_from_outside() -> None:
     assert first.scope != second.scope
     assert first.folder != second.folder
     shared = {spec.name for spec in specs(Topics.of(first))} & {spec.name for spec in specs(Topics.of(second))}
-    assert shared == {"readings", "rejected", "late"}
+    assert shared == {"readings"}
 
 
 def test_the_names_of_the_topics() -> None:
