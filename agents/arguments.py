@@ -92,13 +92,7 @@ def parser() -> argparse.ArgumentParser:
     topics.add_argument("action", choices=("create", "check"))
     lag = roles.add_parser("lag", help="how far everything is behind")
     lag.add_argument("--wait", type=float, metavar="S", help="wait until all that was sent so far is stored in DynamoDB; exit 1 after S seconds")
-    resend = roles.add_parser(
-        "resend",
-        help="what the level topics hold into DynamoDB again",
-        description=RESEND,
-        epilog=RESEND_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    resend = described(roles, "resend", "what the level topics hold into DynamoDB again", RESEND, RESEND_EXAMPLE)
     resend.add_argument("--grain", action="append", default=[], choices=list(map(str, Grain)), help="of this level only; may be repeated")
     resend.add_argument("--device", metavar="D", help="of this device only")
     resend.add_argument("--dry-run", action="store_true", help="only count what there is; DynamoDB is not asked")
@@ -108,15 +102,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def described(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, said: str, description: str, example: str
+) -> argparse.ArgumentParser:
+    """A command with a line in the list of commands, and a text and an example, as they are, in its own help."""
+    form = argparse.RawDescriptionHelpFormatter
+    return commands.add_parser(name, help=said, description=description, epilog=example, formatter_class=form)
+
+
 def add_redrive(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command line of redrive."""
-    redrive = roles.add_parser(
-        "redrive",
-        help="what was rejected, or late, into the readings topic again",
-        description=REDRIVE,
-        epilog=REDRIVE_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    redrive = described(roles, "redrive", "what was rejected, or late, into the readings topic again", REDRIVE, REDRIVE_EXAMPLE)
     redrive.add_argument("--late", action="store_true", help="what was late, not what was rejected")
     redrive.add_argument("--reason", action="append", default=[], metavar="R", help="for this reason only; may be repeated")
     redrive.add_argument("--since", required=True, metavar="TIME", help="refused since then: a date in WATTFALL_ZONE, or an instant with an offset")
@@ -126,13 +122,7 @@ def add_redrive(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def add_reconcile(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command line of reconcile."""
-    reconcile = roles.add_parser(
-        "reconcile",
-        help="devices counted again from their readings, against DynamoDB",
-        description=RECONCILE,
-        epilog=RECONCILE_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    reconcile = described(roles, "reconcile", "devices counted again from their readings, against DynamoDB", RECONCILE, RECONCILE_EXAMPLE)
     reconcile.add_argument("devices", nargs="*", metavar="DEVICE")
     reconcile.add_argument(
         "--sample", type=argument(whole(1, 1_000_000)), metavar="N", help="instead of DEVICE: draw N of the devices that have sent something"
@@ -152,14 +142,11 @@ def add_reconcile(roles: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def add_replay(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The command line of replay."""
-    form = argparse.RawDescriptionHelpFormatter
-    replay = roles.add_parser(
-        "replay", help="the past counted again, beside the live generation", description=REPLAY, epilog=REPLAY_EXAMPLE, formatter_class=form
-    )
+    replay = described(roles, "replay", "the past counted again, beside the live generation", REPLAY, REPLAY_EXAMPLE)
     actions = replay.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def action(name: str, said: str) -> argparse.ArgumentParser:
-        return actions.add_parser(name, help=said, description=f"{said[0].upper()}{said[1:]}.", epilog=REPLAY_EXAMPLE, formatter_class=form)
+        return described(actions, name, said, f"{said[0].upper()}{said[1:]}.", REPLAY_EXAMPLE)
 
     start = action("start", "make the generation, and work on it; again: join in")
     start.add_argument(

@@ -6,11 +6,10 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from streams.cluster import ClusterError, admin, describe, hushed, missing
+from streams.cluster import ClusterError, admin, answering, describe, missing
 from streams.exits import Exit
 from streams.lag import Lag, Meter, Stage
 from streams.settings import Settings
@@ -19,11 +18,8 @@ from streams.topics import Topics
 
 def run(settings: Settings, wait_s: float | None) -> Exit:
     """Prints a table; with `wait_s` returns STOPPED when all is done, FAILED when it took longer. Raises ClusterError."""
-    try:
-        with hushed():
-            return asyncio.run(measure(settings, wait_s))
-    except KafkaError as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
+    with answering(settings.brokers):
+        return asyncio.run(measure(settings, wait_s))
 
 
 async def measure(settings: Settings, wait_s: float | None) -> Exit:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiokafka.errors import KafkaError
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import track
@@ -37,7 +36,7 @@ from metering.partition import partition_of
 from metering.period import Calendar
 from metering.reading import Decoder
 from metering.total import Grain
-from streams.cluster import ClusterError, admin, describe, hushed, missing
+from streams.cluster import ClusterError, admin, answering, describe, missing
 from streams.exits import Exit
 from streams.lag import Lag, Meter
 from streams.settings import Settings
@@ -86,13 +85,11 @@ class Log:
 def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, json: bool) -> Exit:
     """The command; findings on standard output. Raises ClusterError, SettingError, TableUnfit."""
     try:
-        with hushed(), closing(asking_client()) as client:
+        with answering(settings.brokers), closing(asking_client()) as client:
             findings, looked = reconcile(settings, kept, client, asked)
     except (Unanswerable, StoreError, NoItem) as error:
         print(f"wattfall: {error}", file=sys.stderr)
         return Exit.CONFIGURATION
-    except KafkaError as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
     if json:
         print(looked, file=sys.stderr)
         for finding in findings:

@@ -18,12 +18,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agents.ground import ends
 from agents.redrive import Judge, Judged, Tally, marks, pieces
 from agents.redrive_asked import SKEW_MS, Asked, check_marks
+from agents.reread import bar
 from streams import faults
 from streams.checkpoint import CHECKPOINT_S, TRANSACTION_S, Message, batches, send, transactional_producer
 from streams.cluster import Cluster, ClusterError, admin, configurations, describe, hushed, missing
@@ -117,7 +116,6 @@ async def follow(settings: Settings, topic: str, since_ms: int, limits: Mapping[
 
     Below: what is sent and refused again meanwhile is for another run, or a message that stays bad would come three times in one.
     """
-    console, columns = Console(stderr=True), (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     consumer = AIOKafkaConsumer(bootstrap_servers=list(settings.brokers), isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -125,7 +123,7 @@ async def follow(settings: Settings, topic: str, since_ms: int, limits: Mapping[
         consumer.assign(list(begins))
         for tp, begin in begins.items():
             consumer.seek(tp, begin)
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        with bar() as progress:
             task = progress.add_task(topic, total=sum(limits[tp.partition] - begin for tp, begin in begins.items()))
             while any([await consumer.position(tp) < limits[tp.partition] for tp in begins]):
                 found = await consumer.getmany(timeout_ms=200, max_records=ROUND_RECORDS)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from metering.compare import VERSION, Key
+from metering.compare import Key
 from metering.period import Calendar
 from metering.total import Grain, Total
 
@@ -93,15 +93,10 @@ def changes(old: Mapping[Key, Total], new: Mapping[Key, Total], counts: Callable
     found: defaultdict[str, Change] = defaultdict(Change)
     for key in sorted(filter(counts, old.keys() | new.keys())):
         before, after = old.get(key), new.get(key)
-        if before is None or after is None or said(before) != said(after):
+        if before is None or after is None or before.content != after.content:
             device, grain, _ = key
             found[device].take(grain, before, after)
     return dict(found)
-
-
-def said(total: Total) -> list[object]:
-    """What a total says, without its version."""
-    return [value for name, value in zip(Total._fields, total, strict=True) if name not in VERSION]
 
 
 def nothing_left(total: Total, epoch: int) -> Total:

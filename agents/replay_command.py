@@ -6,13 +6,13 @@ import asyncio
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 from rich.console import Console
 from rich.table import Table
@@ -22,7 +22,7 @@ from agents.replay import Stage, left_s
 from agents.replay_start import counted, told
 from settings.environ import SettingError
 from streams import lag
-from streams.cluster import Cluster, ClusterError, admin, describe, hushed, missing
+from streams.cluster import Cluster, ClusterError, admin, answering, describe, missing, until_gone
 from streams.exits import Exit
 from streams.generations import Generation, forget, predecessor, successor
 from streams.lag import Meter
@@ -33,8 +33,6 @@ FEW: Final = 1_000
 """Records that are always on their way."""
 GONE: Final = 69
 """Kafka's GROUP_ID_NOT_FOUND."""
-LOOKS: Final = 150
-"""Five in a second."""
 UNKNOWN: Final = 3
 """Kafka's UNKNOWN_TOPIC_OR_PARTITION."""
 BUSY: Final = 68
@@ -51,7 +49,6 @@ class Place:
     cluster: Cluster
     known: Mapping[int, Generation]
     generation: Generation
-
     begun: frozenset[int]
 
     @property
@@ -75,17 +72,10 @@ class Place:
         return all(topic in self.cluster.topics for topic in Topics.of(settings).levels)
 
 
-def ran(settings: Settings, command: Awaitable[T]) -> T:
+def ran(settings: Settings, command: Coroutine[Any, Any, T]) -> T:
     """Runs a command to its end. Raises ClusterError instead of what the client raises."""
-
-    async def whole() -> T:
-        return await command
-
-    try:
-        with hushed():
-            return asyncio.run(whole())
-    except KafkaError as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
+    with answering(settings.brokers):
+        return asyncio.run(command)
 
 
 async def place(settings: Settings) -> Place:
@@ -131,15 +121,15 @@ async def settle(here: Place, wait_s: float, *, both: bool) -> dict[int, int]:
 
     Waits until the new generation is so far, and the old one if `both`. Raises ClusterError if that takes more than so many seconds.
     """
-    topics, scopes = here.topics, [here.settings.scope, *([here.before.scope] if both else [])]
-    old = Topics.of(here.before)
-    stages = [lag.Stage(topics.readings, tuple(f"{scope}-waterfall" for scope in scopes))]
-    for new_topic, old_topic in ((topics.hours, old.hours), (topics.days, old.days)):
-        stages += [lag.Stage(name, (f"{scope}-waterfall",)) for name, scope in zip((new_topic, old_topic), scopes, strict=False)]
+    generations = (here.settings, here.before) if both else (here.settings,)
+    sides = [(f"{one.scope}-waterfall", Topics.of(one)) for one in generations]
+    stages = [lag.Stage(here.topics.readings, tuple(group for group, _ in sides))]
+    stages += [lag.Stage(topics.hours, (group,)) for group, topics in sides]
+    stages += [lag.Stage(topics.days, (group,)) for group, topics in sides]
     behind: list[lag.Lag] = []
     console = Console(stderr=True)
     async with Meter(here.settings.brokers, {stage.topic: here.partitions for stage in stages}) as meter:
-        ends = await meter.ends(topics.readings)
+        ends = await meter.ends(here.topics.readings)
         with console.status("settling") as shown:
 
             def show(lags: list[lag.Lag]) -> None:
@@ -225,20 +215,11 @@ async def dropped(settings: Settings, dry_run: bool) -> Exit:
             refused = [f"{name}: {for_code(code).__name__}" for name, code in response.topic_error_codes if code not in (0, UNKNOWN)]
             if refused:
                 raise ClusterError(f"not deleted: {', '.join(refused)}")
-            await gone(client, own)
+            await until_gone(client, own)
         if record is not None:
             await forget(settings.brokers, topics.generations, epoch)
     print(f"epoch {epoch} is gone")
     return Exit.STOPPED
-
-
-async def gone(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
-    """Returns when the brokers know nothing of these topics any more: until then nobody can make them again. Raises ClusterError."""
-    for _ in range(LOOKS):
-        if not set(names) & (await describe(client)).topics.keys():
-            return
-        await asyncio.sleep(0.2)
-    raise ClusterError(f"the brokers still have {', '.join(names)}: they take long to delete them; drop again")
 
 
 async def delete_group(client: AIOKafkaAdminClient, group: str) -> int:

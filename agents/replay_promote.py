@@ -13,14 +13,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError
 
 from agents.ground import survey
 from agents.replay import nothing_left
 from agents.replay_command import Place, place, ran, settle
 from agents.replay_diff import both
-from agents.replay_start import commit, told
+from agents.replay_start import begin_at, commit, told
 from agents.resend_command import Offer, written
 from agents.resend_command import told as outcome
 from agents.store_sink import Rejecter, writer_of
@@ -44,7 +43,7 @@ LEAVE_S: Final = 60.0
 def run(settings: Settings, kept: DynamoSettings, *, dry_run: bool, wait_s: float) -> Exit:
     """0 if it is live in the end. Raises SettingError, TableUnfit, and ClusterError if it has not caught up within `wait_s`."""
     here = ran(settings, place(settings))
-    check(here)
+    check(here, int(time.time()))
     ran(settings, settle(here, wait_s, both=here.generation.since is not None and not here.generation.live and here.has(here.before)))
     if dry_run:
         print(f"would make epoch {settings.epoch} live, and take {ran(settings, count(here)):,} totals back that it does not have")
@@ -62,15 +61,15 @@ def run(settings: Settings, kept: DynamoSettings, *, dry_run: bool, wait_s: floa
     return Exit.STOPPED
 
 
-def check(here: Place) -> None:
-    """May it go live? Raises SettingError."""
+def check(here: Place, now_s: int) -> None:
+    """May it go live now? Raises SettingError."""
     epoch, since = here.settings.epoch, here.generation.since
     if here.generation.is_trial:
         raise SettingError(f"WATTFALL_EPOCH={epoch} is a trial of some devices and cannot go live; drop it, and replay all in another epoch")
     newer = successor(here.known, epoch)
     if newer is not None:
         raise SettingError(f"WATTFALL_EPOCH={epoch} is over: epoch {newer} is live")
-    open_s = 0 if since is None else since + here.settings.rules.restate_ms // 1000 + SPARE_S - int(time.time())
+    open_s = 0 if since is None else since + here.settings.rules.restate_ms // 1000 + SPARE_S - now_s
     if open_s > 0 and not here.generation.live:
         raise SettingError(f"hours of before its first month are still open: readings for them would be lost; promote in {open_s // 3600 + 1} h")
 
@@ -96,7 +95,7 @@ async def go_live(here: Place) -> None:
         commits = await meter.commits(old)
     positions = {tp.partition: at.offset for tp, at in commits.items() if tp.topic == readings and at.offset >= 0}
     if positions:
-        await commit(here.settings, new, readings, positions)
+        await begin_at(here.settings, new, readings, positions)
     await keep(here.settings.brokers, here.topics.generations, replace(here.generation, live=True))
 
 
@@ -118,12 +117,10 @@ async def empty(here: Place, group: str) -> bool:
         offsets = {tp: at for tp, at in (await meter.commits(group)).items() if tp.topic == readings and at.offset >= 0}
     if not offsets:
         return True
-    async with AIOKafkaConsumer(bootstrap_servers=list(here.settings.brokers), group_id=group, enable_auto_commit=False) as consumer:
-        consumer.assign(list(offsets))
-        try:
-            await consumer.commit(offsets)
-        except CommitFailedError:
-            return False
+    try:
+        await commit(here.settings, group, offsets)
+    except CommitFailedError:
+        return False
     return True
 
 

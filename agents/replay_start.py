@@ -13,16 +13,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from agents.ground import check_rules, known, rule_facts
+from agents.ground import check_rules, ends, known, rule_facts
 from agents.replay import first_month, month_from
 from dynamodb.span import NoSpan, parse_span
 from metering.period import Calendar
 from settings.environ import SettingError
 from streams.checkpoint import transactional_producer
-from streams.cluster import Cluster, ClusterError, admin, create, describe, hushed, missing
+from streams.cluster import Cluster, ClusterError, admin, answering, create, describe, missing
 from streams.exits import Exit
 from streams.generations import Generation, found, successor
 from streams.lane import FENCING
@@ -64,11 +63,8 @@ class Log:
 
 def run(settings: Settings, asked: Asked, *, dry_run: bool) -> Exit | None:
     """Makes the generation, or finds it made; None if the worker may go on. Raises ClusterError, SettingError."""
-    try:
-        with hushed():
-            return asyncio.run(start(settings, asked, dry_run))
-    except KafkaError as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
+    with answering(settings.brokers):
+        return asyncio.run(start(settings, asked, dry_run))
 
 
 async def start(settings: Settings, asked: Asked, dry_run: bool) -> Exit | None:
@@ -90,7 +86,7 @@ async def start(settings: Settings, asked: Asked, dry_run: bool) -> Exit | None:
             tell(settings, topics, made, log)
             if log is not None:
                 await create(client, specs(topics), cluster.topics[topics.readings].partitions, settings.replication)
-                await commit(settings, f"{settings.scope}-waterfall", topics.readings, log.positions)
+                await begin_at(settings, f"{settings.scope}-waterfall", topics.readings, log.positions)
                 await found(producer, topics.generations, made)
         except FENCING:
             raise ClusterError("another `replay start` began meanwhile; start this one again, and it joins in") from None
@@ -138,9 +134,7 @@ async def counted(settings: Settings, topics: Topics, cluster: Cluster) -> bool:
     """Workers have counted something in this epoch: its first table holds something."""
     if topics.hours_table not in cluster.topics:
         return False
-    async with AIOKafkaConsumer(bootstrap_servers=list(settings.brokers)) as consumer:
-        tps = [TopicPartition(topics.hours_table, partition) for partition in range(cluster.topics[topics.hours_table].partitions)]
-        return any((await consumer.end_offsets(tps)).values())
+    return any((await ends(settings, cluster, [topics.hours_table]))[topics.hours_table].values())
 
 
 async def plan(settings: Settings, topics: Topics, cluster: Cluster, asked: Asked) -> tuple[Generation, Log]:
@@ -158,23 +152,26 @@ async def look(settings: Settings, topic: str, partitions: int, start_s: int | N
     """Where the readings begin and end, and where a replay begins: a day behind where retention is, which must not overtake it."""
     tps = [TopicPartition(topic, partition) for partition in range(partitions)]
     async with AIOKafkaConsumer(bootstrap_servers=list(settings.brokers)) as consumer:
-        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        begins, lasts = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         oldest = await consumer.offsets_for_times({tp: 0 for tp in tps if begins[tp] > 0})
         now_ms = int(time.time() * 1000)
         removed = [now_ms if first is None else first.timestamp for first in oldest.values()]
         whole_s = -(-max(removed) // 1000) + AHEAD_S if removed else None
-        from_s = max([0] if start_s is None else [0, start_s - LOOK_BACK_S], default=0)
-        from_s = max(from_s, whole_s or 0)
+        from_s = max(0, whole_s or 0, 0 if start_s is None else start_s - LOOK_BACK_S)
         then = await consumer.offsets_for_times(dict.fromkeys(tps, from_s * 1000)) if from_s else {}
-    positions = begins | {tp: ends[tp] if at is None else at.offset for tp, at in then.items()}
-    first, there, last = ({tp.partition: at for tp, at in some.items()} for some in (begins, positions, ends))
+    positions = begins | {tp: lasts[tp] if at is None else at.offset for tp, at in then.items()}
+    first, there, last = ({tp.partition: at for tp, at in some.items()} for some in (begins, positions, lasts))
     return Log(first, there, last, whole_s)
 
 
-async def commit(settings: Settings, group: str, topic: str, positions: Mapping[int, int]) -> None:
+async def begin_at(settings: Settings, group: str, topic: str, positions: Mapping[int, int]) -> None:
     """Sets where a group begins that has no members yet. Raises KafkaError."""
+    await commit(settings, group, {TopicPartition(topic, partition): OffsetAndMetadata(at, REPLAYED) for partition, at in positions.items()})
+
+
+async def commit(settings: Settings, group: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+    """Commits for a group from outside. Raises CommitFailedError if it has members, and KafkaError."""
     async with AIOKafkaConsumer(bootstrap_servers=list(settings.brokers), group_id=group, enable_auto_commit=False) as consumer:
-        offsets = {TopicPartition(topic, partition): OffsetAndMetadata(at, REPLAYED) for partition, at in positions.items()}
         consumer.assign(list(offsets))
         await consumer.commit(offsets)
 

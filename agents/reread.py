@@ -14,11 +14,16 @@ Take = Callable[[int, Sequence[Any]], Awaitable[None]]
 """Takes a partition's next records."""
 
 
-async def reread(brokers: Sequence[str], topic: str, partitions: Sequence[int], take: Take, upto: Mapping[int, int] | None = None) -> None:
-    """All committed records below `upto`, or below where the partitions end now; in order of each partition. Raises as `look_back.records`."""
+def bar() -> Progress:
+    """On standard error, if that is a terminal; gone when it is done."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+async def reread(brokers: Sequence[str], topic: str, partitions: Sequence[int], take: Take, upto: Mapping[int, int] | None = None) -> None:
+    """All committed records below `upto`, or below where the partitions end now; in order of each partition. Raises as `look_back.records`."""
+    with bar() as progress:
         task = progress.add_task(topic, total=None)
 
         def show(done: int, size: int) -> None:

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
-
 from agents.ground import Ground, check_live, survey
 from agents.reread import reread
 from agents.store_sink import Rejecter, writer_of
@@ -26,7 +24,7 @@ from dynamodb.writer import Counts, Writer
 from metering.live import Live
 from metering.partition import partition_of
 from metering.total import Grain, Total
-from streams.cluster import ClusterError, hushed
+from streams.cluster import answering
 from streams.exits import Exit
 from streams.settings import Settings
 
@@ -58,7 +56,7 @@ def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool
     if not dry_run:
         check_tables(kept, ground.guard, settings.epoch, patient=False)
     try:
-        with hushed():
+        with answering(settings.brokers):
             read = asyncio.run(resend(ground, kept, asked, dry_run))
     except Retired as error:
         print(f"wattfall: this is not the live generation: {error}", file=sys.stderr)
@@ -66,8 +64,6 @@ def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool
     except LogsMixed as error:
         print(f"wattfall: the topics are not those that the tables were made from: {error}", file=sys.stderr)
         return Exit.LOGS_MIXED
-    except KafkaError as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {error}") from None
     if not read and asked.device is not None:
         print(f"nothing of device {asked.device} is in these topics: is the name right?", file=sys.stderr)
         return Exit.FAILED

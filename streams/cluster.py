@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +18,8 @@ from streams.topics import TopicSpec
 
 ALREADY_EXISTS: Final = 36
 REQUEST_MS: Final = 10_000
+LOOKS: Final = 150
+LOOK_S: Final = 0.2
 
 
 class ClusterError(RuntimeError):
@@ -56,6 +58,25 @@ def hushed() -> Iterator[None]:
         yield
     finally:
         theirs.setLevel(before)
+
+
+@contextmanager
+def answering(brokers: Sequence[str]) -> Iterator[None]:
+    """Around the whole work of a command: whatever Kafka's client raises becomes a ClusterError, one line for a person."""
+    try:
+        with hushed():
+            yield
+    except KafkaError as error:
+        raise ClusterError(f"WATTFALL_BROKERS={','.join(brokers)}: {error}") from None
+
+
+async def until_gone(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
+    """Returns when the brokers know nothing of these topics any more: until then nobody can make them again. Raises ClusterError."""
+    for _ in range(LOOKS):
+        if (await describe(client)).topics.keys().isdisjoint(names):
+            return
+        await asyncio.sleep(LOOK_S)
+    raise ClusterError(f"the brokers still have {', '.join(names)}, {LOOKS * LOOK_S:g} s after they were to be deleted; do it again")
 
 
 @asynccontextmanager

@@ -13,11 +13,10 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from streams.cluster import admin, describe
+from streams.cluster import admin, until_gone
 from tests.faults.nemesis import AGAIN_S, Nemesis
 from tests.faults.verdict import client_of
 from tests.faults.workers import Deployment, Seat, until
@@ -52,7 +51,7 @@ async def lose_changelogs(nemesis: Nemesis) -> None:
     async with away(nemesis.waterfalls):
         async with admin(here.settings.brokers) as client:
             await client.delete_topics(tables)
-            await gone(client, tables)
+            await until_gone(client, tables)
         await here.must("agents", "topics", "create")
     await nemesis.pulse.all_moved(time.monotonic(), AGAIN_S)
     told = sum(seat.words.count("table is gone; reading") for seat in nemesis.waterfalls)
@@ -81,13 +80,6 @@ def remove_stores(seats: Sequence[Seat]) -> None:
     """Whatever is in the folders."""
     for seat in seats:
         shutil.rmtree(state(seat), ignore_errors=True)
-
-
-async def gone(client: AIOKafkaAdminClient, topics: Sequence[str]) -> None:
-    """Returns when the broker knows none of them."""
-    async with asyncio.timeout(AGAIN_S):
-        while not (await describe(client)).topics.keys().isdisjoint(topics):
-            await asyncio.sleep(0.1)
 
 
 async def rewind(here: Deployment, group: str, topic: str) -> None:

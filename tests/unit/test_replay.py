@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -162,7 +161,7 @@ def test_of_some_devices_a_trial_says_what_all_of_them_say(sent: list[Message], 
 
 
 class TestWhatMayGoLive:
-    NOW_S = int(time.time())
+    NOW_S = 1_790_000_000
 
     def place(self, epoch: int = 2, *others: Generation, since: int | None = None, devices: tuple[str, ...] = ()) -> Place:
         settings = Settings(epoch=epoch)
@@ -170,20 +169,20 @@ class TestWhatMayGoLive:
         return Place(settings, Topics.of(settings), Cluster("c", {}), {one.epoch: one for one in (generation, *others)}, generation, frozenset({1}))
 
     def test_is_a_replay_of_all_devices(self) -> None:
-        check(self.place())
+        check(self.place(), self.NOW_S)
 
     def test_is_no_trial(self) -> None:
         with pytest.raises(SettingError, match="is a trial of some devices"):
-            check(self.place(devices=("a",)))
+            check(self.place(devices=("a",)), self.NOW_S)
 
     def test_is_nothing_older_than_what_is_live(self) -> None:
         with pytest.raises(SettingError, match="epoch 3 is live"):
-            check(self.place(2, Generation(3)))
+            check(self.place(2, Generation(3)), self.NOW_S)
 
     def test_is_nothing_while_hours_of_before_are_open(self) -> None:
-        check(self.place(since=self.NOW_S - 5 * 86_400))
+        check(self.place(since=self.NOW_S - 5 * 86_400), self.NOW_S)
         with pytest.raises(SettingError, match="still open"):
-            check(self.place(since=self.NOW_S - 3 * 86_400))
+            check(self.place(since=self.NOW_S - 3 * 86_400), self.NOW_S)
 
 
 def test_other_rules_than_those_of_a_replay_are_refused_by_their_name() -> None:
