@@ -128,7 +128,7 @@ async def dropped(here: Deployment, same: Deployment) -> None:
 
 async def refused(here: Deployment, other: Deployment) -> None:
     """What makes no sense is said in a line."""
-    for where, arguments, text in (
+    mistakes = (
         (here, ["start"], "a replay needs an epoch of its own"),
         (other, ["start", "--device", device_name(0)], "otherwise than asked"),
         (generation(here, 3, "wrong"), ["promote"], "WATTFALL_HOLD_S (rule hold_ms) was 150000, now "),
@@ -136,11 +136,10 @@ async def refused(here: Deployment, other: Deployment) -> None:
         (other, ["promote", "--wait", "0"], "from 1 to 86400"),
         (other, ["start", "--from", "never"], "wanted is a local date"),
         (here, ["promote"], "is no replay (there are: 3)"),
-    ):
-        ran = await where.run("agents", "replay", *arguments)
+    )
+    told = await asyncio.gather(*[where.run("agents", "replay", *arguments) for where, arguments, _ in mistakes], other.run("agents", "resend"))
+    for ran, text in zip(told, [*[text for *_, text in mistakes], "is a replay that is not live"], strict=True):
         assert ran.code == 2 and text in ran.err and "Traceback" not in ran.err, ran
-    ran = await other.run("agents", "resend")
-    assert ran.code == 2 and "is a replay that is not live" in ran.err
     trial = generation(here, 4)
     said = await trial.must("agents", "replay", "start", "--device", device_name(0), "--from", "2026-08", "--dry-run")
     assert "a trial of" in said and "from 2026-08 on" in said

@@ -131,12 +131,12 @@ async def test_lag_says_once_that_it_waits_for_the_broker(fresh_stack: Stack, ow
     async with deployment(fresh_stack, own_name, tmp_path) as here:
         await here.create()
         await here.must("ingest", "--no-checksum", str(DATA / "dsmr_p1_1s.txt"))  # nobody counts it: lag waits
-        waiting = asyncio.create_task(here.run("agents", "lag", "--wait", "20", limit_s=60.0))
-        await asyncio.sleep(4.0)
+        waiting = asyncio.create_task(here.run("agents", "lag", "--wait", "12", limit_s=60.0))
+        await asyncio.sleep(3.0)
         killed = fresh_stack.signal_broker(signal.SIGKILL)
         await asyncio.to_thread(fresh_stack.await_other_broker, killed)
         ran = await waiting
-        assert ran.code == Exit.FAILED and "not done after 20 s" in ran.out, ran
+        assert ran.code == Exit.FAILED and "not done after 12 s" in ran.out, ran
         assert ran.err.splitlines() == [f"wattfall: waiting: WATTFALL_BROKERS={fresh_stack.brokers}: no broker answers"]
 
 

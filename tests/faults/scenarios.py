@@ -182,16 +182,20 @@ async def clocks(scene: Scene) -> None:
 
 async def lost(scene: Scene) -> None:
     """All local stores are lost, then a table of DynamoDB, then everything in DynamoDB."""
-    for lose in (lose_stores, lose_table, lose_items):
+    await in_turn(scene, lose_stores, lose_table, lose_items)
+
+
+async def in_turn(scene: Scene, *deeds: Callable[[Nemesis], Awaitable[None]]) -> None:
+    """One after the other, under load."""
+    for deed in deeds:
         await scene.load.flows(PER_S)
-        await lose(scene.nemesis)
+        await deed(scene.nemesis)
 
 
 async def recount(scene: Scene) -> None:
     """All changelogs are lost, so that everything is counted again."""
     scene.counted_again = True
-    await scene.load.flows(PER_S)
-    await lose_changelogs(scene.nemesis)
+    await in_turn(scene, lose_changelogs)
 
 
 async def history(scene: Scene) -> None:

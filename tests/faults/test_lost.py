@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.scenarios import PER_S, Setting, lost, playing, recount
+from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_table
+from tests.faults.scenarios import PER_S, Setting, both, in_turn, playing
 from tests.faults.verdict import judge
 from tests.stack import Stack
 
@@ -13,8 +14,7 @@ SEED = 21
 
 async def test_stores_tables_changelogs_and_items_that_are_lost_are_made_again(stack: Stack, own_name: str, tmp_path: Path) -> None:
     async with playing(stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(workers=2)) as scene:
-        await lost(scene)
-        await recount(scene)
+        await both(in_turn(scene, lose_stores, lose_changelogs), in_turn(scene, lose_table, lose_items))
         await scene.load.flows(PER_S)
         await scene.load.cut()
         await scene.here.done(180)
