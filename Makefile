@@ -13,7 +13,7 @@ demo: env ## the whole of Wattfall on this machine, with real and invented readi
 	@$(BIN)/python -m demo $(if $(ONCE),--once)
 
 test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 prove: env ## the long runs of everything that may go wrong, some 100 minutes (ARGS="--only crash --scale 0.1")
 	@$(BIN)/python -m tests.faults.prove $(ARGS)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,13 +142,6 @@ class Field:
             assert time.monotonic() < limit, f"{seen} of {self.sent} counted after {limit_s:g} s; outcomes {outcomes}"
             time.sleep(0.3)
 
-    def await_some_counted(self, limit_s: float = 30.0) -> None:
-        """Until a checkpoint has been made."""
-        limit = time.monotonic() + limit_s
-        while not self.records(self.table):
-            assert time.monotonic() < limit, f"no checkpoint within {limit_s:g} s"
-            time.sleep(0.05)
-
     def stop(self) -> None:
         for child in self.running:
             if child.poll() is None:
@@ -166,28 +157,6 @@ def field(stack: Stack, own_name: str, tmp_path: Path) -> Iterator[Field]:
         yield made
     finally:
         made.stop()
-
-
-@contextmanager
-def trickle(field: Field, count: int, rate: float) -> Iterator[subprocess.Popen[bytes]]:
-    """Numbers sent by another process, at a rate, while the block runs; then waits for the rest."""
-    script = f"import tests.e2e.test_hop as t; t.pour({field.stack.brokers!r}, {field.prefix!r}, {field.sent}, {count}, {rate})"
-    child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
-    yield child
-    assert child.wait() == 0
-    field.sent += count
-
-
-def pour(brokers: str, prefix: str, first: int, count: int, rate: float) -> None:
-    async def send() -> None:
-        async with AIOKafkaProducer(bootstrap_servers=brokers, enable_idempotence=True, linger_ms=5) as producer:
-            start = time.monotonic()
-            for i in range(count):
-                await producer.send(f"{prefix}readings", key=b"k%d" % ((first + i) % KEYS), value=b"%d" % (first + i))
-                if i % 20 == 0:
-                    await asyncio.sleep(max(0.0, start + i / rate - time.monotonic()))
-
-    asyncio.run(send())
 
 
 def test_everything_is_counted_once_and_a_stop_leaves_nothing_behind(field: Field) -> None:
@@ -248,40 +217,6 @@ def test_nothing_that_a_producer_may_send_stops_the_log(field: Field) -> None:
     assert worker.poll() is None
 
 
-def test_kill_again_and_again(field: Field) -> None:
-    chance = random.Random(7)
-    workers = {name: field.worker(name) for name in "ab"}
-    killed = 0
-    for name in "ab":
-        field.await_log(name, "hop hours: fenced")
-    with trickle(field, 3_600, 300) as sending:
-        while sending.poll() is None:
-            name = "ab"[killed % 2]
-            assert workers[name].poll() is None
-            workers[name].kill()
-            workers[name].wait()
-            killed += 1
-            time.sleep(chance.uniform(0.1, 1.5))
-            workers[name] = field.worker(name)
-            time.sleep(chance.uniform(2.0, 4.0))
-    assert killed >= 3
-    field.await_counted()
-
-
-def test_a_zombie_is_fenced_and_leaves(field: Field) -> None:
-    zombie = field.worker("a")
-    field.await_log("a", TAKEN)
-    with trickle(field, 3_000, 250):
-        field.await_some_counted()
-        os.kill(zombie.pid, signal.SIGSTOP)
-        field.worker("b")
-        field.await_log("b", TAKEN)
-        os.kill(zombie.pid, signal.SIGCONT)
-        assert zombie.wait(20) in (Exit.FENCED, Exit.CHECKPOINT_FAILED), field.log("a")
-    assert "exit 7" in field.log("a")
-    field.await_counted()
-
-
 def test_a_zombie_is_shut_out_before_its_successor_has_written_anything(field: Field) -> None:
     """What it holds in memory is not durable, and the successor, who reads it again, has not made it so."""
     zombie = field.worker("a", WATTFALL_FAULT="pause:after_fold:3")
@@ -314,30 +249,6 @@ def test_a_crash_at_a_point(field: Field, point: str) -> None:
     field.assert_stores_are_copies("a")
     field.send(100)
     field.worker("a", WATTFALL_MEMBER="a")
-    field.await_counted()
-
-
-def test_a_crash_while_recovering(field: Field) -> None:
-    field.worker("a")
-    field.send(500)
-    field.await_counted()
-    field.stop()
-    second = field.worker("b", WATTFALL_FAULT="during_recovery")
-    assert second.wait(30) == -signal.SIGKILL
-    field.send(100)
-    field.worker("b")
-    field.await_counted()
-
-
-def test_a_table_that_is_gone_is_made_again_from_the_log(field: Field) -> None:
-    first = field.worker("a")
-    field.send(500)
-    field.await_counted()
-    first.terminate()
-    first.wait(20)
-    asyncio.run(make_anew(field, field.table))
-    field.send(100)
-    field.worker("a")
     field.await_counted()
 
 
@@ -386,17 +297,6 @@ def test_a_range_that_retention_removed_is_reported_before_anything_is_counted(f
     while field.state()[1]["lost"] != 400 and time.monotonic() < limit:
         time.sleep(0.3)
     assert field.state()[1] == {"counted": 400, "lost": 400}
-
-
-async def make_anew(field: Field, topic: str) -> None:
-    """Deletes a topic and makes it again."""
-    from streams.cluster import admin, describe
-
-    async with admin(field.stack.brokers.split(",")) as client:
-        await client.delete_topics([topic])
-        while topic in (await describe(client)).topics:
-            await asyncio.sleep(0.05)
-    assert await asyncio.to_thread(field.command, "-m", "agents", "topics", "create") == 0
 
 
 async def remove(field: Field, topic: str) -> None:

@@ -168,7 +168,7 @@ class Nemesis:
         if within:
             await self._hold(seat)
         else:
-            await seat.works()
+            await self._all_dealt_out()
         pid = seat.pid
         os.kill(pid, signal.SIGSTOP)
         seat.changes.pop("WATTFALL_FAULT", None)
@@ -178,6 +178,14 @@ class Nemesis:
         code = await seat.struck(signal.SIGCONT)
         assert code in SHUT_OUT, f"{seat.name} came back and ended with {code}\n{seat.tail}"
         return f"pid {pid}, exit {int(code)}"
+
+    async def _all_dealt_out(self) -> None:
+        """Waits until each partition has one taker: who is stopped between two dealings holds nothing, and does no harm when it comes back."""
+        await until(
+            lambda: sum(seat.takes for seat in self.waterfalls) == self.here.settings.partitions and all(seat.takes for seat in self.waterfalls),
+            AGAIN_S,
+            lambda: f"the partitions are not dealt out: {[seat.takes for seat in self.waterfalls]}\n{self.here.last_words()}",
+        )
 
     async def _hold(self, seat: Seat) -> None:
         """Another worker comes to this seat, whose every third checkpoint is held before its commit; returns within one."""

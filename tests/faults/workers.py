@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -154,6 +155,12 @@ class Seat:
     def is_settled(self) -> bool:
         """Since the last assignment the worker takes records: from now on it has something to write."""
         return self.process is not None and self.words.rfind("taking from") > self.words.rfind("fenced")
+
+    @property
+    def takes(self) -> int:
+        """So many partitions of the readings the worker has said that it takes; 0 until it is settled."""
+        said = re.findall(rf"taking from {re.escape(self.here.topics.readings)}, (\d+) partitions", self.words)
+        return int(said[-1]) if said and self.is_settled else 0
 
     @property
     def tail(self) -> str:
