@@ -25,6 +25,9 @@ FETCH_BYTES = 512 * 1024
 QUEUED = 4  # batches a topic (streams/fetch.py): more would only be memory
 NEVER_S = 86_400.0 * 365
 REJOIN_S = 15.0  # more than a last checkpoint takes; who does not come back to the group by then is out
+METADATA_S = 5.0
+"""So often a consumer asks which topics and partitions there are. A leader of the group to whom a broker that just starts has not named them all
+deals out nothing; at the next answer that is another it deals anew. With the client's own 300 s everybody would wait for so long."""
 COLLECTED = 10_000, 20, 100
 """New objects before Python looks for cycles among them, and how seldom among older ones. What a worker remembers is millions of small objects, none
 of them in a cycle: with Python's own (700, 10, 10) it looks through all of them again and again, for a third of the worker's time. But what botocore
@@ -172,6 +175,7 @@ def conf(settings: Settings, partitions: int) -> dict[str, Any]:
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": settings.member,
         "consumer_max_fetch_size": FETCH_BYTES,
+        "consumer_metadata_max_age_ms": int(METADATA_S * 1000),
         "datadir": Path(settings.folder) / "faust",
         "stream_buffer_maxsize": QUEUED,
         "stream_recovery_delay": 0.0,

@@ -252,6 +252,19 @@ def test_a_crash_at_a_point(field: Field, point: str) -> None:
     field.await_counted()
 
 
+def test_a_group_that_was_dealt_nothing_is_dealt_anew_once_the_topics_are_known(field: Field) -> None:
+    """As after a broker's start, when its first answers do not have all topics yet: whoever deals them out then deals out nothing."""
+    go = field.folder / "go"
+    field.worker("a", TOY_WAITS=str(go))
+    field.await_log("a", "toy: waits")
+    asyncio.run(delete(field, f"{field.prefix}readings", field.table))
+    go.touch()
+    field.await_log("a", "recovering 0 partitions")
+    assert field.command("-m", "agents", "topics", "create") == 0
+    field.send(100)
+    field.await_counted()
+
+
 def test_a_stalled_agent_stops_the_fetching(field: Field) -> None:
     worker = field.worker("a", TOY_STALLS="1")
     field.send(1_000)
@@ -297,6 +310,15 @@ def test_a_range_that_retention_removed_is_reported_before_anything_is_counted(f
     while field.state()[1]["lost"] != 400 and time.monotonic() < limit:
         time.sleep(0.3)
     assert field.state()[1] == {"counted": 400, "lost": 400}
+
+
+async def delete(field: Field, *topics: str) -> None:
+    """Returns when the brokers do not know them any more."""
+    from streams.cluster import admin, until_gone
+
+    async with admin((field.stack.brokers,)) as client:
+        await client.delete_topics(list(topics))
+        await until_gone(client, topics)
 
 
 async def remove(field: Field, topic: str) -> None:

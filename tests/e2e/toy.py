@@ -1,7 +1,8 @@
 """A worker with one hop that only remembers which numbers it has seen: for tests of everything but the fold.
 
 `python -m tests.e2e.toy` (settings as for the real worker). Values are numbers in decimal; a row is the JSON list of a key's numbers, a total is the
-number of them. What begins with "bad" is rejected, "old" is late. With TOY_STALLS its agent takes nothing.
+number of them. What begins with "bad" is rejected, "old" is late. With TOY_STALLS its agent takes nothing; with TOY_WAITS, a file's path, it joins
+its group only when the file is there.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 from aiokafka.structs import ConsumerRecord
@@ -66,12 +69,21 @@ class NumbersFold:
         return changes
 
 
+def wait(file: Path) -> None:
+    """Until it is there."""
+    logging.getLogger("wattfall").info("toy: waits")
+    while not file.exists():
+        time.sleep(0.05)
+
+
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("wattfall").setLevel(logging.INFO)
     settings = Settings.from_environ(os.environ)
     faults.arm(os.environ.get("WATTFALL_FAULT", ""))
     ground = asyncio.run(survey(settings))
+    if "TOY_WAITS" in os.environ:
+        wait(Path(os.environ["TOY_WAITS"]))
     app = App(settings, role="toy", partitions=ground.partitions)
     topics = ground.topics
     hop, channel = add_hop(
