@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
             prepare()
         else:
             with owned(arguments.state.absolute()) as folder:
-                foreground.run(up(folder, prepare(), arguments.respawn))
+                foreground.run(up(folder, prepare(), arguments.respawn, arguments.properties or ""))
     except Ended as error:
         say(f"local: {error}")
         return 1
@@ -61,8 +61,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="when the broker ends, start it again on the same port after so long (1 if not said); without this the stack ends with it",
     )
+    start.add_argument(
+        "--properties",
+        type=_text,
+        default=None,
+        metavar="FILE",
+        help="more of the broker's properties, for a listener with TLS or an authorizer; they win over its own (${broker}, ${controller}: its ports)",
+    )
     commands.add_parser("fetch", help="only fetch and make what `up` needs the first time, for an image or a CI cache")
     return parser
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _seconds(text: str) -> float:

