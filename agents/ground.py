@@ -141,7 +141,7 @@ async def ends(settings: Settings, cluster: Cluster, names: Iterable[str]) -> di
     tps = [TopicPartition(name, partition) for name in names for partition in range(cluster.topics[name].partitions)]
     found: dict[str, dict[int, int]] = {}
     if tps:
-        consumer = AIOKafkaConsumer(bootstrap_servers=list(settings.brokers))
+        consumer = AIOKafkaConsumer(**settings.brokers.client)
         await consumer.start()
         try:
             for tp, end in (await consumer.end_offsets(tps)).items():

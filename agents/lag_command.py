@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from streams.brokers import Brokers
 from streams.cluster import ClusterError, admin, answering, describe, missing
 from streams.exits import Exit
 from streams.lag import Lag, Meter, Stage
@@ -50,8 +50,8 @@ async def measure(settings: Settings, wait_s: float | None) -> Exit:
 class Waiting:
     """Says once, each time that the brokers stop answering, that they do not."""
 
-    def __init__(self, brokers: Sequence[str]) -> None:
-        self.brokers, self.said = ",".join(brokers), False
+    def __init__(self, brokers: Brokers) -> None:
+        self.brokers, self.said = brokers, False
 
     def begin(self) -> None:
         """Nobody answers."""

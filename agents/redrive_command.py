@@ -50,7 +50,7 @@ def run(settings: Settings, asked: Asked) -> Exit:
         print("wattfall: another redrive has begun and goes on where this one ended", file=sys.stderr)
         return Exit.FENCED
     except (KafkaError, TimeoutError) as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(settings.brokers)}: {str(error) or 'no answer'}; another run goes on from here") from None
+        raise ClusterError(f"WATTFALL_BROKERS={settings.brokers}: {str(error) or 'no answer'}; another run goes on from here") from None
     finally:
         if ended or tally.counts:
             print("\n".join(tally.lines(refused(topics, asked), dry_run=asked.dry_run)), flush=True)
@@ -116,7 +116,7 @@ async def follow(settings: Settings, topic: str, since_ms: int, limits: Mapping[
 
     Below: what is sent and refused again meanwhile is for another run, or a message that stays bad would come three times in one.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(settings.brokers), isolation_level="read_committed", auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**settings.brokers.client, isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
         begins = await positions(consumer, topic, max(0, since_ms), limits)

@@ -151,7 +151,7 @@ async def plan(settings: Settings, topics: Topics, cluster: Cluster, asked: Aske
 async def look(settings: Settings, topic: str, partitions: int, start_s: int | None) -> Log:
     """Where the readings begin and end, and where a replay begins: a day behind where retention is, which must not overtake it."""
     tps = [TopicPartition(topic, partition) for partition in range(partitions)]
-    async with AIOKafkaConsumer(bootstrap_servers=list(settings.brokers)) as consumer:
+    async with AIOKafkaConsumer(**settings.brokers.client) as consumer:
         begins, lasts = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         oldest = await consumer.offsets_for_times({tp: 0 for tp in tps if begins[tp] > 0})
         now_ms = int(time.time() * 1000)
@@ -171,7 +171,7 @@ async def begin_at(settings: Settings, group: str, topic: str, positions: Mappin
 
 async def commit(settings: Settings, group: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
     """Commits for a group from outside. Raises CommitFailedError if it has members, and KafkaError."""
-    async with AIOKafkaConsumer(bootstrap_servers=list(settings.brokers), group_id=group, enable_auto_commit=False) as consumer:
+    async with AIOKafkaConsumer(**settings.brokers.client, group_id=group, enable_auto_commit=False) as consumer:
         consumer.assign(list(offsets))
         await consumer.commit(offsets)
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from streams.brokers import Brokers
 from streams.look_back import records
 
 Take = Callable[[int, Sequence[Any]], Awaitable[None]]
@@ -21,7 +22,7 @@ def bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-async def reread(brokers: Sequence[str], topic: str, partitions: Sequence[int], take: Take, upto: Mapping[int, int] | None = None) -> None:
+async def reread(brokers: Brokers, topic: str, partitions: Sequence[int], take: Take, upto: Mapping[int, int] | None = None) -> None:
     """All committed records below `upto`, or below where the partitions end now; in order of each partition. Raises as `look_back.records`."""
     with bar() as progress:
         task = progress.add_task(topic, total=None)

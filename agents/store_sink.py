@@ -24,6 +24,7 @@ from metering.total import Total
 from metering.wire import total_to_json
 from streams import faults
 from streams.batch import Record
+from streams.brokers import Brokers
 from streams.exits import Exit, Leave
 from streams.metrics import FRESHNESS, OLDEST, PENDING, WRITES, Sample, Spread
 
@@ -123,14 +124,14 @@ def writer_of(
 class Rejecter:
     """Puts what DynamoDB will never take into the topic rejected, durably."""
 
-    def __init__(self, brokers: Sequence[str], topic: str) -> None:
+    def __init__(self, brokers: Brokers, topic: str) -> None:
         self.brokers, self.topic = brokers, topic
         self.producer: AIOKafkaProducer | None = None
 
     async def put(self, value: Total | Live, detail: str) -> None:
         """Returns when the brokers have it; raises their errors."""
         if self.producer is None:
-            self.producer = AIOKafkaProducer(bootstrap_servers=list(self.brokers), enable_idempotence=True)
+            self.producer = AIOKafkaProducer(**self.brokers.client, enable_idempotence=True)
             await self.producer.start()
         what = total_to_json(value) if isinstance(value, Total) else orjson.dumps(value._asdict())
         why = [("reason", Reason.SINK_REJECTED.value.encode()), ("detail", detail[:256].encode()), ("source", b"dynamodb")]

@@ -18,6 +18,13 @@ UNUSABLE: Final = "\x00"
 READERS: Final[tuple[Callable[[Mapping[str, str]], object], ...]] = (StreamSettings.from_environ, DynamoSettings.from_environ)
 ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_BROKERS": ("127.0.0.1:9092", "where Kafka is"),
+    "WATTFALL_SECURITY_PROTOCOL": ("PLAINTEXT", "how one gets in to Kafka: encrypted (SSL), with a name and a password (SASL), or both"),
+    "WATTFALL_SSL_CA_FILE": ("", "whose certificates of brokers are trusted; without it those that this machine trusts"),
+    "WATTFALL_SSL_CERT_FILE": ("", "our certificate, where brokers ask for one (mutual TLS)"),
+    "WATTFALL_SSL_KEY_FILE": ("", "its key, if it is not in the same file"),
+    "WATTFALL_SASL_MECHANISM": ("SCRAM-SHA-512", "how name and password are shown"),
+    "WATTFALL_SASL_USERNAME": ("", "our name to the brokers"),
+    "WATTFALL_SASL_PASSWORD": ("", "and our password"),
     "WATTFALL_APP": ("wattfall", "begins the names of groups, transactional ids and changelogs"),
     "WATTFALL_EPOCH": ("1", "the generation of rules and log; where either changes, the next one is needed"),
     "WATTFALL_TOPIC_PREFIX": ("", "begins the names of all topics"),
@@ -98,7 +105,7 @@ def allowed(reader: Callable[[Mapping[str, str]], object], name: str) -> str:
         reader({name: UNUSABLE})
     except ValueError as error:
         return re.sub(r"^.*?(must be|wanted is|wanted are) ", "", str(error).partition(": ")[2]).replace("|", "or")
-    return "a folder"
+    return "a folder" if name.endswith("_DIR") else "text"
 
 
 def table() -> str:

@@ -94,7 +94,7 @@ def _print(command: argparse.Namespace, sources: Sequence[Source], report: Repor
 
 
 async def _send(command: argparse.Namespace, sources: Sequence[Source], report: Report, settings: Settings) -> int:
-    where = f"WATTFALL_BROKERS={','.join(settings.brokers)}"
+    where = f"WATTFALL_BROKERS={settings.brokers}"
     work: Sending | None = None
     try:
         async with sending(settings.brokers, Topics.of(settings).readings) as work:

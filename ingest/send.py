@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from ingest.messages import Message
+from streams.brokers import Brokers
 
 CONNECT_S: Final = 10
 GIVE_UP_S: Final = 60
@@ -89,10 +90,10 @@ class Sending:
 
 
 @contextlib.asynccontextmanager
-async def sending(brokers: tuple[str, ...], topic: str) -> AsyncIterator[Sending]:
+async def sending(brokers: Brokers, topic: str) -> AsyncIterator[Sending]:
     """A connection to send by. Raises Unreachable within some ten seconds if there is no broker or no such topic."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=list(brokers),
+        **brokers.client,
         enable_idempotence=True,
         compression_type="lz4",
         max_batch_size=BATCH_BYTES,

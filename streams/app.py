@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import faust
 from faust.types import TP
 
+from streams.brokers import Brokers
 from streams.exits import Exit, leave
 from streams.metrics import START, UNSTARTED, Sample
 from streams.page import Page
@@ -52,7 +53,7 @@ class App(faust.App):
         self.waiting: asyncio.TimerHandle | None = None
         self.assigned_at: float | None = None
         self.start_s = 0.0
-        brokers = ";".join(f"wattfall://{broker}" for broker in settings.brokers)
+        brokers = ";".join(f"wattfall://{server}" for server in settings.brokers.servers)
         super().__init__(f"{settings.scope}-{role}", broker=brokers, **conf(settings, partitions))
 
     def _create_directories(self) -> None:
@@ -168,6 +169,7 @@ def conf(settings: Settings, partitions: int) -> dict[str, Any]:
         "autodiscover": False,
         "broker_client_id": settings.scope,
         "broker_commit_interval": NEVER_S,
+        "broker_credentials": credentials(settings.brokers),
         "broker_heartbeat_interval": heartbeat,
         "broker_rebalance_timeout": max(REJOIN_S, 3 * settings.session_timeout_s),
         "broker_session_timeout": settings.session_timeout_s,
@@ -186,6 +188,14 @@ def conf(settings: Settings, partitions: int) -> dict[str, Any]:
         "topic_partitions": partitions,
         "web_enabled": False,
     }
+
+
+def credentials(brokers: Brokers) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """How one gets in, as Faust has it."""
+    if brokers.login is not None:
+        login = brokers.login
+        return faust.SASLCredentials(username=login.username, password=login.password, ssl_context=brokers.tls, mechanism=login.mechanism)
+    return None if brokers.tls is None else faust.SSLCredentials(brokers.tls)
 
 
 class Worker(faust.Worker):

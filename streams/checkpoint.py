@@ -6,7 +6,7 @@ Rows, totals, refusals and the position become visible together or not at all. W
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from streams import faults
+from streams.brokers import Brokers
 from streams.fold import Changes, Refusal
 from streams.source import CHECKPOINTED
 
@@ -30,10 +31,10 @@ Message = tuple[bytes | None, bytes | None, Headers]
 NO_HEADERS: Final[Headers] = []
 
 
-def transactional_producer(brokers: Sequence[str], transactional_id: str) -> AIOKafkaProducer:
+def transactional_producer(brokers: Brokers, transactional_id: str) -> AIOKafkaProducer:
     """A producer whose start fences every older one of the same id. Limits: a request 5 s < a checkpoint 12 s < a transaction 15 s."""
     return AIOKafkaProducer(
-        bootstrap_servers=list(brokers),
+        **brokers.client,
         transactional_id=transactional_id,
         transaction_timeout_ms=int(TRANSACTION_S * 1000),
         request_timeout_ms=int(REQUEST_S * 1000),

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
+from streams.brokers import Brokers
 from streams.metadata import MetadataWithIds
 from streams.topics import TopicSpec
 
@@ -48,26 +49,37 @@ class Cluster:
     topics: Mapping[str, Topic]
 
 
+class Heard(logging.Handler):
+    """Keeps the last line."""
+
+    last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Instead of saying it."""
+        self.last = record.getMessage()
+
+
 @contextmanager
-def hushed() -> Iterator[None]:
-    """Without aiokafka's own lines on a broker that does not answer, several a second: whoever waits says it himself."""
-    theirs = logging.getLogger("aiokafka")
-    before = theirs.level
-    theirs.setLevel(logging.CRITICAL)
+def hushed() -> Iterator[Heard]:
+    """Without aiokafka's own lines on a broker that does not answer, several a second: whoever waits says it himself, and has the last of them."""
+    theirs, heard = logging.getLogger("aiokafka"), Heard()
+    before, theirs.propagate = theirs.propagate, False
+    theirs.addHandler(heard)
     try:
-        yield
+        yield heard
     finally:
-        theirs.setLevel(before)
+        theirs.removeHandler(heard)
+        theirs.propagate = before
 
 
 @contextmanager
-def answering(brokers: Sequence[str]) -> Iterator[None]:
+def answering(brokers: Brokers) -> Iterator[None]:
     """Around the whole work of a command: whatever Kafka's client raises becomes a ClusterError, one line for a person."""
     try:
         with hushed():
             yield
     except KafkaError as error:
-        raise ClusterError(f"WATTFALL_BROKERS={','.join(brokers)}: {error}") from None
+        raise ClusterError(f"WATTFALL_BROKERS={brokers}: {error}") from None
 
 
 async def until_gone(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
@@ -80,16 +92,16 @@ async def until_gone(client: AIOKafkaAdminClient, names: Collection[str]) -> Non
 
 
 @asynccontextmanager
-async def admin(brokers: Sequence[str]) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(brokers: Brokers) -> AsyncIterator[AIOKafkaAdminClient]:
     """A client for questions to the cluster. Raises NoBroker where none answers."""
-    client = AIOKafkaAdminClient(bootstrap_servers=list(brokers), request_timeout_ms=REQUEST_MS)
-    try:
-        with hushed():
+    client = AIOKafkaAdminClient(**brokers.client, request_timeout_ms=REQUEST_MS)
+    with hushed() as heard:
+        try:
             async with asyncio.timeout(REQUEST_MS / 1000):
                 await client.start()
-    except (KafkaError, OSError, TimeoutError) as error:
-        await client.close()
-        raise NoBroker(f"WATTFALL_BROKERS={','.join(brokers)}: no broker answers ({type(error).__name__}); is it running?") from None
+        except (KafkaError, OSError, TimeoutError) as error:
+            await client.close()
+            raise NoBroker(f"WATTFALL_BROKERS={brokers}: no broker answers ({heard.last or type(error).__name__}); is it running?") from None
     try:
         yield client
     finally:

@@ -43,9 +43,7 @@ class Thread(driver.AIOKafkaConsumerThread):
         """The end of each changelog as recovery means it: one behind the last *record*, whatever markers follow it."""
         consumer: Any = self.consumer
         fence, ends = consumer.fence, await super()._highwaters(partitions)
-        transport: Any = self.transport
-        servers = driver.server_list(transport.url, transport.default_port)
-        found = {TP(*tp): end for tp, end in (await last_records(servers, ends)).items()}
+        found = {TP(*tp): end for tp, end in (await last_records(consumer.app.settings.brokers, ends)).items()}
         begins = await self._ensure_consumer().beginning_offsets([TopicPartition(*tp) for tp in found])
         if fence is consumer.fence:
             consumer.ends.update({tp: end if end > begins[tp] else 0 for tp, end in found.items()})

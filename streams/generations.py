@@ -5,13 +5,14 @@ Each is one record of a compacted topic, which the first replay makes; an epoch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from streams.brokers import Brokers
 from streams.look_back import records
 
 PARTITION: Final = 0
@@ -57,7 +58,7 @@ class Generation:
         return cls(**fields | {"devices": tuple(fields["devices"]), "begins": begins})
 
 
-async def load(brokers: Sequence[str], topic: str) -> dict[int, Generation]:
+async def load(brokers: Brokers, topic: str) -> dict[int, Generation]:
     """Every generation that has a record, by epoch. Raises KafkaError, ClusterError."""
     found: dict[int, Generation] = {}
     async for _, some in records(brokers, topic, [PARTITION]):
@@ -69,18 +70,18 @@ async def load(brokers: Sequence[str], topic: str) -> dict[int, Generation]:
     return found
 
 
-async def keep(brokers: Sequence[str], topic: str, generation: Generation) -> None:
+async def keep(brokers: Brokers, topic: str, generation: Generation) -> None:
     """Writes a generation's record. Raises KafkaError."""
     await _send(brokers, topic, generation.epoch, generation.encode())
 
 
-async def forget(brokers: Sequence[str], topic: str, epoch: int) -> None:
+async def forget(brokers: Brokers, topic: str, epoch: int) -> None:
     """Removes a generation's record. Raises KafkaError."""
     await _send(brokers, topic, epoch, None)
 
 
-async def _send(brokers: Sequence[str], topic: str, epoch: int, value: bytes | None) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=list(brokers), enable_idempotence=True) as producer:
+async def _send(brokers: Brokers, topic: str, epoch: int, value: bytes | None) -> None:
+    async with AIOKafkaProducer(**brokers.client, enable_idempotence=True) as producer:
         await producer.send_and_wait(topic, value, key=str(epoch).encode(), partition=PARTITION)
 
 

@@ -6,16 +6,18 @@ Faust recovers a table until it has seen the record below the changelog's end. A
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
+
+from streams.brokers import Brokers
 
 LIMIT_S = 20.0
 FIRST_STEP = 2
 
 
-async def last_records(servers: Sequence[str], ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+async def last_records(brokers: Brokers, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
     """For each partition the offset behind its last committed record, at most its end; its beginning where there is no record.
 
     Steps back from the end, eight times further each time. Raises TimeoutError after 20 s, and Kafka's errors.
@@ -24,13 +26,13 @@ async def last_records(servers: Sequence[str], ends: Mapping[TopicPartition, int
     wanted = {tp: end for tp, end in found.items() if end}
     if wanted:
         async with asyncio.timeout(LIMIT_S):
-            found |= await step_back(servers, wanted)
+            found |= await step_back(brokers, wanted)
     return found
 
 
-async def step_back(servers: Sequence[str], ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+async def step_back(brokers: Brokers, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
     """The search itself, with a consumer of its own."""
-    probe = AIOKafkaConsumer(bootstrap_servers=list(servers), enable_auto_commit=False, fetch_max_wait_ms=20, isolation_level="read_committed")
+    probe = AIOKafkaConsumer(**brokers.client, enable_auto_commit=False, fetch_max_wait_ms=20, isolation_level="read_committed")
     await probe.start()
     try:
         begins = await probe.beginning_offsets(list(ends))

@@ -20,6 +20,7 @@ from faust.types import TP
 
 from streams import faults
 from streams.batch import Batch
+from streams.brokers import Brokers
 from streams.checkpoint import transactional_producer
 from streams.exits import Exit
 from streams.guard import GUARD_KEY, WHAT_THEN, Guard
@@ -38,9 +39,7 @@ class Hop:
     `scope` begins the transactional ids; `step_back` asks the transport to start a partition again; `go_on` allows to pass a lost range.
     """
 
-    def __init__(
-        self, shared: LaneSettings, *, brokers: tuple[str, ...], scope: str, step_back: Callable[[str, int], None], go_on: bool = False
-    ) -> None:
+    def __init__(self, shared: LaneSettings, *, brokers: Brokers, scope: str, step_back: Callable[[str, int], None], go_on: bool = False) -> None:
         self.shared, self.brokers, self.scope, self.step_back, self.go_on = shared, brokers, scope, step_back, go_on
         self.topic = shared.to.source
         self.lanes: dict[int, Lane] = {}

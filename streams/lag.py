@@ -15,6 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from streams.brokers import Brokers
+
 POLL_S = 0.2
 ANSWER_S = 5.0
 
@@ -44,12 +46,12 @@ class Meter:
     `partitions`: how many each topic has; `only`: those that are looked at, if not all.
     """
 
-    def __init__(self, brokers: Iterable[str], partitions: dict[str, int], only: Collection[int] | None = None) -> None:
-        self.brokers, self.partitions, self.only = list(brokers), partitions, only
+    def __init__(self, brokers: Brokers, partitions: dict[str, int], only: Collection[int] | None = None) -> None:
+        self.brokers, self.partitions, self.only = brokers, partitions, only
 
     async def __aenter__(self) -> Meter:
-        self.consumer = AIOKafkaConsumer(bootstrap_servers=self.brokers)
-        self.admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+        self.consumer = AIOKafkaConsumer(**self.brokers.client)
+        self.admin = AIOKafkaAdminClient(**self.brokers.client)
         await self.consumer.start()
         await self.admin.start()
         return self

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from streams.batch import Record
+from streams.brokers import Brokers
 from streams.cluster import ClusterError
 
 POLL_MS: Final = 200
@@ -24,13 +25,13 @@ def nothing(done: int, size: int) -> None:
 
 
 async def records(
-    brokers: Sequence[str], topic: str, partitions: Collection[int], show: Show = nothing, upto: Mapping[int, int] | None = None
+    brokers: Brokers, topic: str, partitions: Collection[int], show: Show = nothing, upto: Mapping[int, int] | None = None
 ) -> AsyncIterator[tuple[TopicPartition, list[Record]]]:
     """The committed records, in order within a partition, as far as the topic goes at the start, or up to these positions.
 
     Raises KafkaError, and ClusterError where the broker gives nothing any more.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(brokers), isolation_level="read_committed", auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(**brokers.client, isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
         tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
@@ -51,7 +52,7 @@ async def records(
             if now < left:
                 left, moved = now, loop.time()
             elif loop.time() - moved > STALL_S:
-                raise ClusterError(f"WATTFALL_BROKERS={','.join(brokers)}: nothing more of {topic} came for {STALL_S:g} s")
+                raise ClusterError(f"WATTFALL_BROKERS={brokers}: nothing more of {topic} came for {STALL_S:g} s")
             show(size - left, size)
     finally:
         await consumer.stop()

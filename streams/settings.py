@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from metering.rules import MS_PER_HOUR, Rules
-from settings.environ import Reader, is_whole, one_of, seconds, thousandths, whole, zone
+from settings.environ import Reader, one_of, seconds, thousandths, whole, zone
+from streams.brokers import Brokers
 
 MEBIBYTE: Final = 1 << 20
 
@@ -26,7 +27,7 @@ class Intervals:
 class Settings:
     """All that the stream roles need to know. Times in seconds; `rules` decide what a number is, the rest only how fast and where."""
 
-    brokers: tuple[str, ...] = ("127.0.0.1:9092",)
+    brokers: Brokers = field(default_factory=Brokers)
     app: str = "wattfall"
     epoch: int = 1
     topic_prefix: str = ""
@@ -58,7 +59,7 @@ class Settings:
         """Reads `WATTFALL_*`; what is absent or empty has its default. Raises SettingError."""
         default, read = cls(), Reader(environ)
         return cls(
-            brokers=read("WATTFALL_BROKERS", default.brokers, brokers),
+            brokers=Brokers.read(read),
             app=read("WATTFALL_APP", default.app, name),
             epoch=read("WATTFALL_EPOCH", default.epoch, whole(1)),
             topic_prefix=read("WATTFALL_TOPIC_PREFIX", default.topic_prefix, name),
@@ -99,15 +100,3 @@ def name(text: str) -> str:
     if len(text) > 80 or not all(c.isascii() and (c.isalnum() or c in "._-") for c in text):
         raise ValueError("must be at most 80 of A-Z a-z 0-9 . _ -")
     return text
-
-
-def brokers(text: str) -> tuple[str, ...]:
-    """host:port,host:port …"""
-    found = tuple(part.strip() for part in text.split(",") if part.strip())
-    for broker in found:
-        host, _, port = broker.rpartition(":")
-        if not host or not is_whole(port) or not 0 < int(port) < 65_536:
-            raise ValueError(f"{broker!r} is not host:port; wanted is host:port[,host:port …]")
-    if not found:
-        raise ValueError("wanted is host:port[,host:port …]")
-    return found

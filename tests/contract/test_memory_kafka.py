@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from streams.brokers import Brokers
 from streams.checkpoint import NO_HEADERS, batches, send, transactional_producer
 from streams.lane import FENCING
 from tests.memory_kafka import Broker, Producer
@@ -67,7 +68,7 @@ class InKafka:
         self.started: list[AIOKafkaProducer] = []
 
     async def producer(self) -> AIOKafkaProducer:
-        producer = transactional_producer([self.brokers], f"{self.name}owner")
+        producer = transactional_producer(Brokers((self.brokers,)), f"{self.name}owner")
         self.started.append(producer)
         await producer.start()
         return producer

@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from streams.brokers import Brokers
 from streams.checkpoint import WHOLE_BYTES
 from streams.exits import Exit
 from tables.stores import RocksStore
@@ -316,7 +317,7 @@ async def delete(field: Field, *topics: str) -> None:
     """Returns when the brokers do not know them any more."""
     from streams.cluster import admin, until_gone
 
-    async with admin((field.stack.brokers,)) as client:
+    async with admin(Brokers((field.stack.brokers,))) as client:
         await client.delete_topics(list(topics))
         await until_gone(client, topics)
 
@@ -327,5 +328,5 @@ async def remove(field: Field, topic: str) -> None:
 
     from streams.cluster import admin
 
-    async with admin(field.stack.brokers.split(",")) as client:
+    async with admin(Brokers((field.stack.brokers,))) as client:
         await client.delete_records({TopicPartition(topic, partition): RecordsToDelete(-1) for partition in range(PARTITIONS)})

@@ -18,6 +18,7 @@ from dynamodb.store import DynamoStore
 from metering.live import Live
 from metering.total import Total
 from streams.batch import Batch
+from streams.brokers import Brokers
 from streams.tap import Tap
 from tests.flow.small_worker import PARTITIONS, SOURCES, Place
 from tests.memory_dynamodb import MemoryClient
@@ -77,7 +78,7 @@ class NeverRejected(Rejecter):
     """DynamoDB takes every total that the waterfall makes."""
 
     def __init__(self) -> None:
-        super().__init__((), "rejected")
+        super().__init__(Brokers(), "rejected")
 
     async def put(self, value: Total | Live, detail: str) -> None:
         """It is a bug of ours."""

@@ -18,6 +18,7 @@ from metering.period import Calendar
 from metering.rules import Rules
 from metering.total import Grain
 from streams.batch import Batch
+from streams.brokers import Brokers
 from streams.checkpoint import Destinations
 from streams.fold import Fold, Load
 from streams.guard import Guard
@@ -161,7 +162,7 @@ class Worker(Process):
         guard = Guard.of(**facts)  # type: ignore[arg-type]
         folds = getattr(self, f"_{name}")
         shared = LaneSettings(hop=name, interval_s=NEVER_S, to=to, guard=guard, folds=folds, rows=self.rows[name], leave=self.leave)
-        hop = SmallHop(shared, brokers=(), scope="small", step_back=self._never_steps_back)
+        hop = SmallHop(shared, brokers=Brokers(), scope="small", step_back=self._never_steps_back)
         hop.broker, hop.producers = self.broker, self.producers
         return hop
 

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from metering.rules import Rules
 from streams.batch import SLICE_BYTES, Batch
+from streams.brokers import Brokers
 from streams.checkpoint import Destinations
 from streams.exits import Exit
 from streams.fold import Changes, Load
@@ -86,7 +87,9 @@ class Scene:
             self.table.rows.apply([(position_key(0), kept.encode()), (GUARD_KEY, guard().encode())], 1)
         folds = self.make
         shared = LaneSettings(hop="hours", interval_s=3600, to=TO, guard=guard(), folds=folds, rows=self.table, leave=leave)
-        self.hop = Hop(shared, brokers=(), scope="app", step_back=lambda topic, partition: self.stepped.append((topic, partition)), go_on=go_on)
+        self.hop = Hop(
+            shared, brokers=Brokers(), scope="app", step_back=lambda topic, partition: self.stepped.append((topic, partition)), go_on=go_on
+        )
         self.lane = self.hop.lanes[0] = Lane(shared, 0, None)  # it makes no checkpoint here
 
     def make(self, partition: int, load: Load, share: float) -> Offsets:

@@ -8,6 +8,7 @@ import pytest
 
 from metering.rules import Rules
 from settings.environ import SettingError
+from streams.brokers import Brokers
 from streams.settings import Intervals, Settings
 from streams.topics import Topics, specs
 
@@ -48,7 +49,7 @@ def test_every_variable_is_read() -> None:
         }
     )
     assert settings == Settings(
-        brokers=("a:1", "b:2"),
+        brokers=Brokers(("a:1", "b:2")),
         app="mine",
         epoch=3,
         topic_prefix="p-",
