@@ -21,6 +21,8 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import NoReturn
 
 from agents import lag_command, topics_command, worker
 from agents.arguments import parser
@@ -124,6 +126,13 @@ def logs() -> None:
     quieten("aiokafka", "faust", "mode")
 
 
+def stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    """Ends a role that has not begun to work, so has nothing to end. An exception would not do: what starts catches some, and goes on."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(Exit.STOPPED)
+
+
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs a role; returns an exit code, or never."""
     asked = parser().parse_args(arguments)
@@ -145,7 +154,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return replay(settings, environ, asked)
         if asked.role == "worker":
             return worker.run(environ)
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(Exit.STOPPED))  # until the loop has its own
+        signal.signal(signal.SIGTERM, stop_at_once)  # until the loop has its own
         worker.end_with_parent(environ.get("WATTFALL_PARENT", ""))
         if asked.role == "waterfall":
             waterfall(settings)

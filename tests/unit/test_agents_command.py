@@ -24,3 +24,17 @@ def test_a_setting_that_will_not_do_is_one_line(role: str, variable: str, value:
     )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"wattfall: {variable}={value!r}: {said}") and ran.stderr.count("\n") == 1, ran.stderr
+
+
+def test_a_stop_before_the_work_gets_lost_in_no_except_clause() -> None:
+    script = """
+import os, signal
+from agents.__main__ import stop_at_once
+signal.signal(signal.SIGTERM, stop_at_once)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except BaseException:
+    print("goes on")
+"""
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
