@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test prove mutants check bench lock clean
+.PHONY: help env demo test prove mutants check alerts bench lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,11 @@ check: env ## style, types and who may import whom
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+alerts: ## do the alerts of deploy/prometheus come when they should? (needs promtool, which comes with Prometheus)
+	@command -v promtool >/dev/null || { echo "make alerts needs promtool, which comes with Prometheus" >&2; exit 1; }
+	@promtool check config deploy/prometheus/prometheus.yaml
+	@promtool test rules deploy/prometheus/alerts_test.yaml
 
 bench: env ## how fast it is (ARGS="--help" shows what can be measured)
 	@$(BIN)/python -m bench $(ARGS)
