@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_IN_THE_IMAGE = {"local", "bench", "demo", "tests"}
 READ = ["-q", "-p", "no:cacheprovider", "tests/unit/test_ingest_formats.py", "-k", "dsmr or telegram"]
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+COMPOSE_SCHEMA: Final = json.loads((ROOT / "tests" / "schemas" / "compose-spec.json").read_text())
 AGAIN = "docker/requirements.lock is out of step; `make lock` makes it again"
 
 
@@ -42,10 +50,41 @@ def test_the_image_holds_every_package_that_runs_and_the_builder_sees_no_more() 
     assert seen == packages | {"docker/requirements.lock"}
 
 
+def test_compose_can_read_its_file() -> None:
+    jsonschema.validate(COMPOSE, COMPOSE_SCHEMA, jsonschema.Draft7Validator)
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_what_a_container_is_given_is_there(name: str) -> None:
+    """Folders of this tree, volumes, and other services."""
+    service = COMPOSE["services"][name]
+    mounts = [volume.partition(":")[0] for volume in service.get("volumes", []) if ":" in volume]
+    assert all((ROOT / "docker" / mount).is_dir() if mount.startswith(".") else mount in COMPOSE["volumes"] for mount in mounts)
+    assert set(service.get("depends_on", {})) <= set(COMPOSE["services"])
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_nothing_is_open_to_others_and_nothing_gains_rights(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "no-new-privileges:true" in service["security_opt"] and (service.get("user") == "root" or service["cap_drop"] == ["ALL"])
+
+
+def test_prometheus_asks_where_the_roles_answer() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text())["scrape_configs"]
+    found = {job["job_name"]: job["dns_sd_configs"][0] for job in scraped}
+    assert {name: (at["names"], str(at["port"])) for name, at in found.items()} == {
+        name: ([name], COMPOSE["services"][name]["environment"]["WATTFALL_METRICS_PORT"]) for name in ("waterfall", "sinks")
+    }
+
+
+def test_who_does_not_ask_for_monitoring_gets_none() -> None:
+    assert {name for name, service in COMPOSE["services"].items() if service.get("profiles") == ["monitoring"]} == {"prometheus", "grafana"}
+
+
 def test_a_role_that_a_restart_cannot_help_is_not_restarted_for_ever() -> None:
     """Exit codes that ask for a person are told from the others by nobody, so there is an end to restarts."""
-    role = re.search(r"^x-role:.*?^services:", (ROOT / "docker" / "compose.yaml").read_text(), re.MULTILINE | re.DOTALL)
-    assert role and re.findall(r"^  restart: (\S+)", role[0], re.MULTILINE) == ["on-failure:20"]
+    assert {COMPOSE["services"][role]["restart"] for role in ("waterfall", "sinks")} == {"on-failure:20"}
 
 
 def test_both_locks_are_made_by_one_command() -> None:
