@@ -17,7 +17,7 @@ from tests.stack import ROOT, Stack
 
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text()
 TYPED: Final = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:python -m|export|make|kubectl) [^`]+)`")
-ELSEWHERE: Final = {"make bench", "make alerts", "kubectl apply -k ."}
+ELSEWHERE: Final = {"make bench", "make alerts", "kubectl apply -k .", "kubectl delete job topics tables --ignore-not-found"}
 """Takes minutes, needs Prometheus, needs a cluster."""
 WORKERS: Final = ("waterfall", "sinks", "worker", "replay start", "replay start --device home")
 """Go on until they are stopped."""
