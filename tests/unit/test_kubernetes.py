@@ -26,6 +26,8 @@ BASE: Final = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 SET: Final = dict(line.split("=", 1) for line in (FOLDER / "settings.env").read_text().splitlines())
 SETTINGS: Final = Settings.from_environ(SET)
 OBJECTS: Final[list[dict[str, Any]]] = [each for path in BASE["resources"] for each in yaml.safe_load_all((FOLDER / path).read_text())]
+KNOWN: Final = {name for reader in READERS for name in names(reader)} | {"AWS_REGION"}
+"""What can be set."""
 BESIDES_HOT_BYTES: Final = 300 * MEBIBYTE
 """docs/operations.md, Size."""
 
@@ -84,10 +86,18 @@ def test_every_file_is_part_of_it() -> None:
 
 
 def test_what_is_set_can_be_set() -> None:
-    known = {name for reader in READERS for name in names(reader)}
-    given = {each["name"] for one in CONTAINERS.values() for each in one.get("env", [])}
-    assert {name for name in given | SET.keys() if not name.startswith("AWS_")} <= known
+    assert {each["name"] for one in CONTAINERS.values() for each in one.get("env", [])} | SET.keys() <= KNOWN
     assert DynamoSettings.from_environ(SET)
+
+
+def test_the_folder_of_ones_own_that_the_page_shows_changes_what_is_there() -> None:
+    shown = yaml.safe_load((ROOT / "docs" / "operations.md").read_text().partition("```yaml\n")[2].partition("```")[0])
+    (generated,) = shown["configMapGenerator"]
+    assert shown["resources"] == [f"../wattfall/{FOLDER.relative_to(ROOT)}"] and shown["namespace"] == BASE["namespace"]
+    assert (generated["name"], generated["behavior"]) == (BASE["configMapGenerator"][0]["name"], "merge")
+    assert shown["images"][0]["name"] == BASE["images"][0]["name"]
+    given = dict(each.split("=", 1) for each in generated["literals"])
+    assert given.keys() <= KNOWN and Settings.from_environ(SET | given)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -107,6 +107,11 @@ def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
     assert [rule["annotations"]["runbook"] for rule in RULES] == [f"docs/operations.md#{rule['alert'].lower()}" for rule in RULES]
 
 
+def test_every_level_that_is_stored_has_its_limit() -> None:
+    (rule,) = [rule for rule in RULES if rule["alert"] == "WattfallStoredLate"]
+    assert {matcher.value for each in selectors(rule["expr"]) for matcher in each.matchers.matchers} == VALUES["level"]
+
+
 def test_every_alert_is_to_wake_somebody_or_can_wait() -> None:
     assert {rule["labels"]["severity"] for rule in RULES} == {"page", "ticket"}
 
