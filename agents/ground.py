@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import count
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -67,20 +66,28 @@ class Ground:
 
 async def survey(settings: Settings, *, sinks: bool = False, patient: bool = True) -> Ground:
     """Waits while no broker answers, if `patient`. Raises ClusterError, one line for a person, if a topic is missing or does not fit."""
-    topics = Topics.of(settings)
-    wanted = topics.sinks if sinks else topics.waterfall
-    for attempt in count():
+    attempts = 0
+    while True:
         try:
-            async with admin(settings.brokers) as client:
-                cluster = await describe(client)
-            break
-        except NoBroker as error:
+            return await look(settings, sinks=sinks)
+        except (NoBroker, KafkaError) as error:
             if not patient:
                 raise
-            if attempt % SAID_EVERY == 0:
-                log.warning("waiting: %s", error)
+            if attempts % SAID_EVERY == 0:
+                log.warning("waiting: %s", error if isinstance(error, NoBroker) else f"WATTFALL_BROKERS={settings.brokers}: {error!r}")
+            attempts += 1
             await asyncio.sleep(PAUSE_S)
-    faults = missing(cluster, wanted)
+
+
+async def look(settings: Settings, *, sinks: bool) -> Ground:
+    """What there is now. Raises NoBroker and KafkaError where a broker is away, or goes on the way; ClusterError."""
+    topics = Topics.of(settings)
+    async with admin(settings.brokers) as client:
+        cluster = await describe(client)
+        if missing(cluster, topics.sinks if sinks else topics.waterfall):
+            await asyncio.sleep(PAUSE_S)  # a broker that has just started may not know all of them yet
+            cluster = await describe(client)
+    faults = missing(cluster, topics.sinks if sinks else topics.waterfall)
     if faults:
         raise ClusterError("; ".join(faults))
     changelogs = () if sinks else (topics.hours_table, topics.days_table, topics.months_table)
