@@ -30,7 +30,7 @@ from dynamodb.errors import TableUnfit
 from settings.environ import SettingError
 from streams import faults
 from streams.cluster import ClusterError
-from streams.exits import Exit
+from streams.exits import Exit, end
 from streams.logs import quieten
 from streams.settings import Settings
 
@@ -128,9 +128,7 @@ def logs() -> None:
 
 def stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
     """Ends a role that has not begun to work, so has nothing to end. An exception would not do: what starts catches some, and goes on."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(Exit.STOPPED)
+    end(Exit.STOPPED)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

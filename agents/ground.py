@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from settings.environ import SettingError
-from streams.cluster import Cluster, ClusterError, NoBroker, admin, describe, missing
+from streams.cluster import Cluster, ClusterError, NoBroker, admin, describe, having
 from streams.exits import Exit, Leave, leave
 from streams.generations import Generation, load, successor
 from streams.guard import Guard
@@ -83,13 +83,7 @@ async def look(settings: Settings, *, sinks: bool) -> Ground:
     """What there is now. Raises NoBroker and KafkaError where a broker is away, or goes on the way; ClusterError."""
     topics = Topics.of(settings)
     async with admin(settings.brokers) as client:
-        cluster = await describe(client)
-        if missing(cluster, topics.sinks if sinks else topics.waterfall):
-            await asyncio.sleep(PAUSE_S)  # a broker that has just started may not know all of them yet
-            cluster = await describe(client)
-    faults = missing(cluster, topics.sinks if sinks else topics.waterfall)
-    if faults:
-        raise ClusterError("; ".join(faults))
+        cluster = await having(client, topics.sinks if sinks else topics.waterfall)
     changelogs = () if sinks else (topics.hours_table, topics.days_table, topics.months_table)
     return Ground(settings, topics, cluster, await ends(settings, cluster, changelogs), await known(settings, topics, cluster))
 

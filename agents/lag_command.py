@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.brokers import Brokers
-from streams.cluster import ClusterError, admin, answering, describe, missing
+from streams.cluster import admin, answering, having
 from streams.exits import Exit
 from streams.lag import Lag, Meter, Stage
 from streams.settings import Settings
@@ -27,10 +27,7 @@ async def measure(settings: Settings, wait_s: float | None) -> Exit:
     topics = Topics.of(settings)
     stages = flow(settings, topics)
     async with admin(settings.brokers) as client:
-        cluster = await describe(client)
-    faults = missing(cluster, [stage.topic for stage in stages])
-    if faults:
-        raise ClusterError("; ".join(faults))
+        cluster = await having(client, [stage.topic for stage in stages])
     seen: dict[tuple[str, str], Lag] = {}
     waiting = Waiting(settings.brokers)
     code = Exit.STOPPED

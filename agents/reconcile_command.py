@@ -36,7 +36,7 @@ from metering.partition import partition_of
 from metering.period import Calendar
 from metering.reading import Decoder
 from metering.total import Grain
-from streams.cluster import ClusterError, admin, answering, describe, missing
+from streams.cluster import admin, answering, having
 from streams.exits import Exit
 from streams.lag import Lag, Meter
 from streams.settings import Settings
@@ -131,9 +131,7 @@ async def standing(settings: Settings) -> Ground:
     """The cluster as it is. Raises ClusterError."""
     topics = Topics.of(settings)
     async with admin(settings.brokers) as client:
-        cluster = await describe(client)
-    if faults := missing(cluster, topics.sinks):
-        raise ClusterError("; ".join(faults))
+        cluster = await having(client, topics.sinks)
     return Ground(settings, topics, cluster, {}, await known(settings, topics, cluster))
 
 

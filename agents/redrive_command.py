@@ -25,7 +25,7 @@ from agents.redrive_asked import SKEW_MS, Asked, check_marks
 from agents.reread import bar
 from streams import faults
 from streams.checkpoint import CHECKPOINT_S, TRANSACTION_S, Message, batches, send, transactional_producer
-from streams.cluster import Cluster, ClusterError, admin, configurations, describe, hushed, missing
+from streams.cluster import Cluster, ClusterError, admin, configurations, having, hushed
 from streams.exits import Exit
 from streams.headers import Records
 from streams.settings import Settings
@@ -88,10 +88,7 @@ async def redrive(settings: Settings, topics: Topics, asked: Asked, tally: Tally
 async def surveyed(settings: Settings, readings: str, source: str) -> tuple[Cluster, int]:
     """The cluster, and for how many ms it keeps readings. Raises ClusterError if a topic is missing."""
     async with admin(settings.brokers) as client:
-        cluster = await describe(client)
-        absent = missing(cluster, (readings, source))
-        if absent:
-            raise ClusterError("; ".join(absent))
+        cluster = await having(client, (readings, source))
         return cluster, int((await configurations(client, [readings]))[readings].get("retention.ms", "-1"))
 
 

@@ -22,7 +22,7 @@ from agents.replay import Stage, left_s
 from agents.replay_start import counted, told
 from settings.environ import SettingError
 from streams import lag
-from streams.cluster import Cluster, ClusterError, admin, answering, describe, missing, until_gone
+from streams.cluster import Cluster, ClusterError, admin, answering, delete, describe, missing
 from streams.exits import Exit
 from streams.generations import Generation, forget, predecessor, successor
 from streams.lag import Meter
@@ -33,8 +33,6 @@ FEW: Final = 1_000
 """Records that are always on their way."""
 GONE: Final = 69
 """Kafka's GROUP_ID_NOT_FOUND."""
-UNKNOWN: Final = 3
-"""Kafka's UNKNOWN_TOPIC_OR_PARTITION."""
 BUSY: Final = 68
 """Kafka's NON_EMPTY_GROUP."""
 T = TypeVar("T")
@@ -211,11 +209,7 @@ async def dropped(settings: Settings, dry_run: bool) -> Exit:
                 raise for_code(code)(group)
         shutil.rmtree(settings.folder, ignore_errors=True)
         if own:
-            response = await client.delete_topics(own)
-            refused = [f"{name}: {for_code(code).__name__}" for name, code in response.topic_error_codes if code not in (0, UNKNOWN)]
-            if refused:
-                raise ClusterError(f"not deleted: {', '.join(refused)}")
-            await until_gone(client, own)
+            await delete(client, own)
         if record is not None:
             await forget(settings.brokers, topics.generations, epoch)
     print(f"epoch {epoch} is gone")

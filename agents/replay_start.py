@@ -21,7 +21,7 @@ from dynamodb.span import NoSpan, parse_span
 from metering.period import Calendar
 from settings.environ import SettingError
 from streams.checkpoint import transactional_producer
-from streams.cluster import Cluster, ClusterError, admin, answering, create, describe, missing
+from streams.cluster import Cluster, ClusterError, admin, answering, create, describe, having
 from streams.exits import Exit
 from streams.generations import Generation, found, successor
 from streams.lane import FENCING
@@ -71,9 +71,7 @@ async def start(settings: Settings, asked: Asked, dry_run: bool) -> Exit | None:
     """The command."""
     topics = Topics.of(settings)
     async with admin(settings.brokers) as client:
-        cluster = await describe(client)
-        if faults := missing(cluster, [topics.readings]):
-            raise ClusterError("; ".join(faults))
+        cluster = await having(client, [topics.readings])
         if dry_run:
             made, log = await made_or_planned(settings, topics, cluster, asked)
             tell(settings, topics, made, log)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
-import sys
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +13,7 @@ import faust
 from faust.types import TP
 
 from streams.brokers import Brokers
-from streams.exits import Exit, leave
+from streams.exits import Exit, end, leave
 from streams.metrics import START, UNSTARTED, Sample
 from streams.page import Page
 from streams.settings import Settings
@@ -237,9 +235,7 @@ class Worker(faust.Worker):
 
     def _end(self) -> None:
         log.info("%s: stopped", self.app.role)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(Exit.STOPPED)
+        end(Exit.STOPPED)
 
 
 def run(app: App) -> NoReturn:

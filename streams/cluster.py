@@ -11,16 +11,19 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 
 from streams.brokers import Brokers
 from streams.metadata import MetadataWithIds
 from streams.topics import TopicSpec
 
 ALREADY_EXISTS: Final = 36
+UNKNOWN: Final = 3
+"""Kafka's codes of a topic that is there already, and of one that is not."""
 REQUEST_MS: Final = 10_000
 LOOKS: Final = 150
 LOOK_S: Final = 0.2
+STARTED_S: Final = 2.0
 
 
 class ClusterError(RuntimeError):
@@ -82,8 +85,12 @@ def answering(brokers: Brokers) -> Iterator[None]:
         raise ClusterError(f"WATTFALL_BROKERS={brokers}: {error}") from None
 
 
-async def until_gone(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
+async def delete(client: AIOKafkaAdminClient, names: Collection[str]) -> None:
     """Returns when the brokers know nothing of these topics any more: until then nobody can make them again. Raises ClusterError."""
+    response = await client.delete_topics(list(names))
+    refused = [f"{name}: {for_code(code).__name__}" for name, code in response.topic_error_codes if code not in (0, UNKNOWN)]
+    if refused:
+        raise ClusterError(f"not deleted: {', '.join(refused)}")
     for _ in range(LOOKS):
         if (await describe(client)).topics.keys().isdisjoint(names):
             return
@@ -115,6 +122,21 @@ async def describe(client: AIOKafkaAdminClient) -> Cluster:
     for _, name, ident, _, partitions, *_ in response.topics:
         topics[name] = Topic(name, str(ident), len(partitions), min((len(replicas) for _, _, _, _, replicas, *_ in partitions), default=1))
     return Cluster(str(response.cluster_id), topics)
+
+
+async def having(client: AIOKafkaAdminClient, names: Iterable[str]) -> Cluster:
+    """What there is. Raises ClusterError if one of these topics is missing or does not fit, a phrase for each.
+
+    A broker that has just started may not know all of them yet: what is missing is looked for once more.
+    """
+    wanted = list(names)
+    cluster = await describe(client)
+    if missing(cluster, wanted):
+        await asyncio.sleep(STARTED_S)
+        cluster = await describe(client)
+    if faults := missing(cluster, wanted):
+        raise ClusterError("; ".join(faults))
+    return cluster
 
 
 async def create(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec], partitions: int, replication: int) -> list[str]:

@@ -39,7 +39,12 @@ Leave = Callable[[Exit, str], NoReturn]
 
 def leave(code: Exit, cause: str) -> NoReturn:
     """Says why on standard error and ends the process on the spot, in whatever thread or task it is called."""
-    sys.stdout.flush()
     sys.stderr.write(f"wattfall: {cause} [exit {int(code)}: {code.name.lower().replace('_', ' ')}]\n")
+    end(code)
+
+
+def end(code: Exit) -> NoReturn:
+    """Ends the process on the spot, in whatever thread or task it is called: no exception could get lost on its way out."""
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -19,11 +19,13 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.brokers import Brokers
 from streams.checkpoint import WHOLE_BYTES
+from streams.cluster import admin, delete
 from streams.exits import Exit
 from tables.stores import RocksStore
 from tests.stack import ROOT, Stack
@@ -258,7 +260,7 @@ def test_a_group_that_was_dealt_nothing_is_dealt_anew_once_the_topics_are_known(
     go = field.folder / "go"
     field.worker("a", TOY_WAITS=str(go))
     field.await_log("a", "toy: waits")
-    asyncio.run(delete(field, f"{field.prefix}readings", field.table))
+    asyncio.run(forget(field, f"{field.prefix}readings", field.table))
     go.touch()
     field.await_log("a", "recovering 0 partitions")
     assert field.command("-m", "agents", "topics", "create") == 0
@@ -313,20 +315,13 @@ def test_a_range_that_retention_removed_is_reported_before_anything_is_counted(f
     assert field.state()[1] == {"counted": 400, "lost": 400}
 
 
-async def delete(field: Field, *topics: str) -> None:
-    """Returns when the brokers do not know them any more."""
-    from streams.cluster import admin, until_gone
-
+async def forget(field: Field, *topics: str) -> None:
+    """The brokers know these topics no more."""
     async with admin(Brokers((field.stack.brokers,))) as client:
-        await client.delete_topics(list(topics))
-        await until_gone(client, topics)
+        await delete(client, topics)
 
 
 async def remove(field: Field, topic: str) -> None:
     """Removes every record of a topic, as retention does."""
-    from aiokafka.admin.records_to_delete import RecordsToDelete
-
-    from streams.cluster import admin
-
     async with admin(Brokers((field.stack.brokers,))) as client:
         await client.delete_records({TopicPartition(topic, partition): RecordsToDelete(-1) for partition in range(PARTITIONS)})

@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from streams.cluster import admin, until_gone
+from agents.replay_start import commit
+from streams.cluster import admin, delete
 from tests.faults.nemesis import AGAIN_S, Nemesis
 from tests.faults.verdict import client_of
 from tests.faults.workers import Deployment, Seat, until
@@ -50,8 +50,7 @@ async def lose_changelogs(nemesis: Nemesis) -> None:
     tables = [here.topics.hours_table, here.topics.days_table, here.topics.months_table]
     async with away(nemesis.waterfalls):
         async with admin(here.settings.brokers) as client:
-            await client.delete_topics(tables)
-            await until_gone(client, tables)
+            await delete(client, tables)
         await here.must("agents", "topics", "create")
     await nemesis.pulse.all_moved(time.monotonic(), AGAIN_S)
     told = sum(seat.words.count("table is gone; reading") for seat in nemesis.waterfalls)
@@ -84,13 +83,11 @@ def remove_stores(seats: Sequence[Seat]) -> None:
 
 async def rewind(here: Deployment, group: str, topic: str) -> None:
     """The group begins with the topic's first record again. Waits until killed members are missed: nobody commits beside members."""
-    tps = [TopicPartition(topic, partition) for partition in range(here.settings.partitions)]
-    async with asyncio.timeout(AGAIN_S), AIOKafkaConsumer(bootstrap_servers=here.stack.brokers, group_id=group, enable_auto_commit=False) as consumer:
-        consumer.assign(tps)
-        begins = await consumer.beginning_offsets(tps)
+    begins = {TopicPartition(topic, partition): OffsetAndMetadata(0, "") for partition in range(here.settings.partitions)}
+    async with asyncio.timeout(AGAIN_S):
         while True:
             try:
-                await consumer.commit(begins)
+                await commit(here.settings, group, begins)
                 return
             except KafkaError:
                 await asyncio.sleep(0.5)
