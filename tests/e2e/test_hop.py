@@ -228,8 +228,8 @@ def test_a_zombie_is_shut_out_before_its_successor_has_written_anything(field: F
     field.sent = 1
     field.await_log("a", "fault at after_fold: held")
     os.kill(zombie.pid, signal.SIGSTOP)
-    successor = field.worker("b", WATTFALL_CHECKPOINT_HOURS_S="3600")
-    field.await_log("b", "taking from")
+    successor = field.worker("b", WATTFALL_CHECKPOINT_HOURS_S="3600", WATTFALL_FAULT="pause:after_fold:0.1")
+    field.await_log("b", "fault at after_fold: held")
     os.kill(zombie.pid, signal.SIGCONT)
     limit = time.monotonic() + 20
     while zombie.poll() is None:
