@@ -272,6 +272,11 @@ class Nemesis:
         refused = (self.dynamodb.counts - before)["down"]
         self.note("DynamoDB down", "proxy", began, f"{refused} requests")
 
+    async def ever_worse_dynamodb(self, bad_s: float, gone_s: float) -> None:
+        """First bad, then gone."""
+        await self.bad_dynamodb(bad_s)
+        await self.no_dynamodb(gone_s)
+
     async def _felt(self, harm: str, before: Counter[str]) -> None:
         """Waits until the first request was struck: sinks that are just dealt out anew write nothing for a while."""
         await until(

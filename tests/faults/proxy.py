@@ -85,10 +85,13 @@ class Proxy:
         self.versions: dict[tuple[str, str, str], tuple[int, ...]] = {}
         self.locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self.later: set[asyncio.Task[None]] = set()
+        self.serving: set[asyncio.Task[None] | None] = set()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        task = asyncio.current_task()
+        self.serving.add(task)  # asyncio itself forgets it when the client goes, though a write may be under way
         try:
             while (request := await read(reader)) is not None:
                 answer = await self.answer(request)
@@ -100,6 +103,7 @@ class Proxy:
             pass  # the client gave up waiting
         finally:
             writer.transport.abort()
+            self.serving.discard(task)
 
     async def answer(self, request: Request) -> bytes | None:
         """What the client gets; None if nothing but a reset."""

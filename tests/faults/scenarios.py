@@ -113,9 +113,13 @@ async def broker(scene: Scene) -> None:
 
 
 async def outage(scene: Scene) -> None:
-    """DynamoDB is bad for five minutes, then gone for one; a worker is asked to stop meanwhile."""
-    await scene.nemesis.bad_dynamodb(max(10.0, 300 * scene.scale))
-    gone = asyncio.create_task(scene.nemesis.no_dynamodb(max(8.0, 60 * scene.scale)))
+    """DynamoDB is bad for five minutes, then gone for one, and the sinks do not grow; gone again, and workers are asked to stop."""
+    bad_s, gone_s = max(60.0, 300 * scene.scale), max(20.0, 60 * scene.scale)
+    usage = Usage(scene.nemesis.sinks, scene.here.folder)
+    await both(usage.watch(bad_s + gone_s), scene.nemesis.ever_worse_dynamodb(bad_s, gone_s))
+    scene.remark = str(usage)
+    assert not usage.grown(), f"{usage.grown()} {scene.remark}"
+    gone = asyncio.create_task(scene.nemesis.no_dynamodb(gone_s))
     await asyncio.sleep(2)
     await scene.nemesis.term()
     await gone
@@ -254,7 +258,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "zombies": Scenario(zombies, 800),
     "storm": Scenario(storm, 400),
     "broker": Scenario(broker, 900, steady=False, away_s=AWAY_S),
-    "outage": Scenario(outage, 900),
+    "outage": Scenario(outage, 900, Setting(watched=True)),
     "stop": Scenario(stop, 600),
     "clocks": Scenario(clocks, 400, Setting(clocks=OFFSETS)),
     "lost": Scenario(lost, 400, steady=False),
