@@ -157,6 +157,11 @@ class Seat:
         return self.process is not None and self.words.rfind("taking from") > self.words.rfind("fenced")
 
     @property
+    def dealings(self) -> int:
+        """How often the worker has taken what it was dealt."""
+        return self.words.count("taking from")
+
+    @property
     def takes(self) -> int:
         """So many partitions of the readings the worker has said that it takes; 0 until it is settled."""
         said = re.findall(rf"taking from {re.escape(self.here.topics.readings)}, (\d+) partitions", self.words)
