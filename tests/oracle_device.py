@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from metering.rules import SILENCE_MS, Rules
+from metering.rules import Rules
 from metering.total import Grain, Total
 from tests.oracle_calendar import day_at, hour_at, month_at
 from tests.oracle_hour import DIRECTIONS, NEVER, Holder, Hour, folded, hour_total, lies_in, newest_of
 from tests.oracle_reading import LONGEST_INTERVAL_MS, Reading
 from tests.oracle_register import Kind, Line, Point, Verdict, at_time, walk
+
+SILENCE_MS = 40 * 86_400_000
 
 
 class Device:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from metering.rules import FUTURE_MS, YEAR_2000_MS, Rules
+from metering.rules import Rules
 
+FUTURE_MS = 300_000
+YEAR_2000_MS = 946_684_800_000
 LARGEST_MESSAGE = 1024 * 1024
 MOST_ELEMENTS = 10_000
 DEEPEST = 4

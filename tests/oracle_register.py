@@ -8,9 +8,10 @@ from enum import Enum
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from metering.rules import DIP_MWH, Rules
+from metering.rules import Rules
 
 MWMS_PER_MWH = 3_600_000
+DIP_MWH = 10_000
 SIX_HOURS_MS = 6 * 3_600_000
 MEAN_MAX_MW = 25_000_000
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 from random import Random
 from typing import Final
@@ -21,6 +22,8 @@ TICK_S: Final = 0.05
 GIVE_UP_MS: Final = 120_000
 PLAIN: Final = Rates(late_3d=0.0, late_40d=0.0, silences_an_hour=0.0, gaps_an_hour=0.2)
 """Everything that goes wrong with readings, but not what makes thousands of gap hours: those cost writes, and prove nothing more."""
+LATE: Final = replace(PLAIN, late_3d=0.002, late_40d=0.002)
+"""Some too late to be counted."""
 
 
 class Load:
@@ -57,6 +60,8 @@ class Load:
     async def cut(self) -> None:
         """Sends no more; what is to go wrong has to have gone wrong by now."""
         assert self.under_way, f"the load ended too soon: {self}"
+        last_ms = max(message.timestamp_ms for message in self.sent[: self.submitted])
+        assert last_ms < time.time() * 1000, f"the load went on into the future, where every reading is refused: {self}"
         self.enough = True
         await self.end()
 
@@ -113,8 +118,10 @@ def readings(seed: int, *, devices: int, hours: float, start_ms: int, interval_s
     return generate(seed, devices, start_ms, hours, interval_s, rates)
 
 
-def poisoned(seed: int, good: Sequence[Sent], share: float) -> list[Sent]:
-    """The whole corpus mixed in, and all but the largest of it again and again until it is this share of all."""
+def poisoned(seed: int, good: Sequence[Sent], share: float, within: int | None = None) -> list[Sent]:
+    """The whole corpus mixed in, and all but the largest of it again and again until it is this share of all, or of the first, `within` so many."""
+    if within is not None:
+        return [*poisoned(seed, good[:within], share), *good[within:]]
     random = Random(seed)
     mixed: list[Sent] = list(good)
     more = max(0, round(len(good) * share) - len(ANYWHERE))

@@ -29,11 +29,16 @@ from tests.faults.workers import Deployment, Seat, until
 POLL_S: Final = 0.2
 STOP_S: Final = 20.0
 AGAIN_S: Final = 90.0
+ZOMBIE_TRIES: Final = 5
 SHUT_OUT: Final = (Exit.FENCED, Exit.CHECKPOINT_FAILED)
 """How a zombie ends: at its next write, or, where it hears of the rebalance first, because a last checkpoint is not to be had."""
+GIVEN_UP: Final = frozenset({*SHUT_OUT, Exit.FENCE_FAILED, Exit.NOT_STARTED, Exit.FETCH_FAILED})
+"""How a worker may end by itself when Kafka is away or somebody else has its place; everything else is a bug."""
+NAMED: Final = GIVEN_UP | {Exit.STOPPED, -signal.SIGKILL}
+IDLE: Final = "nothing in hand"
 HELD: Final = "fault at before_commit: held"
 STORM_MOVES_S: Final = 30.0
-"""Within so long every partition moves on while members come and go."""
+"""So long a partition stands still at most while members come and go."""
 BAD: Final = Rates(throttled=0.3, broken=0.02, reset=0.02, hung=0.002, lost=0.01, late=0.01)
 """Of an outage that lets most through; 30 % throttled and 1 % of the answers lost, as DynamoDB's worst days are."""
 
@@ -70,13 +75,18 @@ class Journal:
 
 
 class Pulse:
-    """Watches the group's position in every partition of the readings: how long after a deed has every one of them moved on?"""
+    """Watches the group's position in every partition of the readings: how long after a deed has every one of them moved on?
+
+    `stood`: how long one of them stood still at most, since somebody set it to 0. `back`: positions that went back.
+    """
 
     def __init__(self, here: Deployment) -> None:
         self.here = here
         self.moved: dict[int, float] = {}
         self.looked = 0.0
         self.waits: list[float] = []
+        self.stood = 0.0
+        self.back: list[str] = []
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -129,9 +139,12 @@ class Pulse:
             now = time.monotonic()
             self.looked = began
             for tp, found in commits.items():
-                if tp.topic == topic and before.get(tp.partition) != found.offset:
+                if tp.topic == topic and (held := before.get(tp.partition)) != found.offset:
+                    if held is not None and found.offset < held:
+                        self.back.append(f"{tp.topic}/{tp.partition} from {held} to {found.offset}")
                     before[tp.partition] = found.offset
                     self.moved[tp.partition] = now
+            self.stood = max(self.stood, now - min(self.moved.values(), default=now))
             await asyncio.sleep(POLL_S)
 
 
@@ -161,17 +174,20 @@ class Nemesis:
         """SIGSTOP to a worker for longer than its session, every other one within a checkpoint; over when it was fenced and others have its place.
 
         Who is stopped with nothing in hand, just after a checkpoint, has nothing to write when it comes back: it takes what it is dealt, and lives.
+        Then it is no zombie, and another is made.
         """
         self.zombies += 1
         within = self.zombies % 2 == 0
-        what = "zombie within a checkpoint" if within else "zombie"
-        await self._deed(what, self.random.choice(self.waterfalls), lambda seat: self._zombie(seat, stopped_s, within))
+        what, landed = "zombie within a checkpoint" if within else "zombie", IDLE
+        for _ in range(ZOMBIE_TRIES):
+            seat = self.random.choice(self.waterfalls)
+            await (self._hold(seat) if within else self._all_dealt_out())
+            landed = await self._deed(what, seat, lambda seat: self._zombie(seat, stopped_s, within))
+            if landed != IDLE:
+                return
+        raise AssertionError(f"nobody who was stopped had anything in hand, {ZOMBIE_TRIES} times")
 
     async def _zombie(self, seat: Seat, stopped_s: float, within: bool) -> str:
-        if within:
-            await self._hold(seat)
-        else:
-            await self._all_dealt_out()
         pid = seat.pid
         os.kill(pid, signal.SIGSTOP)
         seat.changes.pop("WATTFALL_FAULT", None)
@@ -186,11 +202,10 @@ class Nemesis:
             lambda: f"{seat.name} was not shut out\n{seat.tail}",
         )
         if len(seat.exits) == ends:
-            self.struck -= 1  # of those that it counts everyone ends
-            return f"pid {pid}, nothing in hand"
+            return IDLE
         code = seat.exits[ends]
         assert code in SHUT_OUT, f"{seat.name} came back and ended with {code}\n{seat.tail}"
-        return f"pid {pid}, exit {int(code)}"
+        return f"exit {int(code)}"
 
     async def _all_dealt_out(self) -> None:
         """Waits until each partition has one taker: who is stopped between two dealings holds nothing, and does no harm when it comes back."""
@@ -202,13 +217,13 @@ class Nemesis:
 
     async def _hold(self, seat: Seat) -> None:
         """Another worker comes to this seat, whose every third checkpoint is held before its commit; returns within one."""
+        await until(lambda: seat.process is not None, AGAIN_S, lambda: f"nobody came to {seat.name}")
         seat.changes["WATTFALL_FAULT"] = "pause:before_commit:1:3"
         await seat.works()
         await seat.struck(signal.SIGTERM)
         self.struck += 1
         await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
-        held = seat.words.count(HELD)
-        await until(lambda: seat.words.count(HELD) > held, AGAIN_S, lambda: f"{seat.name} was not held\n{seat.tail}")
+        await seat.says_again(HELD, AGAIN_S)
 
     async def term(self) -> None:
         """SIGTERM to one worker of each role: it ends with 0 within 20 s."""
@@ -224,9 +239,10 @@ class Nemesis:
         return f"exit 0 after {took:.1f} s"
 
     async def storm(self, seconds: float, every_s: float = 3.0) -> None:
-        """A member joins or leaves every few seconds, each time with a new dealing out; every partition has to move all the same."""
+        """A member comes and goes again and again, each time with a new dealing out; every partition has to move all the same."""
         guest = self.here.seat("waterfall")
         began, joined = time.monotonic(), 0
+        self.pulse.stood = 0.0
         while time.monotonic() - began < seconds:
             turn = time.monotonic()
             await guest.start()
@@ -237,7 +253,9 @@ class Nemesis:
             assert code == 0, f"{guest.name} left with {code}\n{guest.tail}"
             await self.pulse.all_moved(turn, STORM_MOVES_S)
             await asyncio.sleep(max(0.0, 2 * every_s - (time.monotonic() - turn)))
-        self.note("rebalance storm", guest.name, began, f"came and went {joined} times")
+        stood = self.pulse.stood
+        assert stood <= STORM_MOVES_S, f"a partition stood still for {stood:.0f} s"
+        self.note("rebalance storm", guest.name, began, f"came and went {joined} times, no partition stood for more than {stood:.0f} s")
 
     async def broker(self, number: signal.Signals, seconds: float = 0.0) -> None:
         """SIGTERM or SIGKILL: the stack starts it again after its time. SIGSTOP: it goes on after so many seconds."""
@@ -305,18 +323,24 @@ class Nemesis:
         more = sum(len(seat.exits) for seat in seats) - self.struck
         return [f"{seat.name} ended with {seat.exits}" for seat in seats if seat.exits] if more else []
 
+    @property
+    def unnamed(self) -> list[str]:
+        """Who ended otherwise than as asked, killed, or for a cause that restarting mends."""
+        return [f"{seat.name} ended with {seat.exits}" for seat in self.here.seats if not {*seat.exits} <= NAMED]
+
     async def _recovered(self, seat: Seat) -> None:
         """After the end of a waterfall every partition moves on; sinks are judged by what is stored in the end."""
         if seat.role == "waterfall":
             await self.pulse.all_moved(time.monotonic())
 
-    async def _deed(self, what: str, seat: Seat, do: Callable[[Seat], Awaitable[str]]) -> None:
+    async def _deed(self, what: str, seat: Seat, do: Callable[[Seat], Awaitable[str]]) -> str:
         await until(lambda: seat.process is not None, AGAIN_S, lambda: f"nobody came to {seat.name}")
         await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         began, pid = time.monotonic(), seat.pid
         landed = await do(seat)
-        self.struck += 1
-        self.note(what, seat.name, began, landed, pid)
+        self.struck += landed != IDLE
+        self.note(what if landed != IDLE else f"{what}, {IDLE}", seat.name, began, landed, pid)
+        return landed
 
     def note(self, what: str, whom: str, began: float, landed: str, pid: int | None = None) -> None:
         """Keeps a deed that landed; `began` as time.monotonic() gives it."""

@@ -25,13 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from docs.generate import PROOF, put
+from metering.compare import Kind
 from tests.faults.scenarios import SCENARIOS, Scene, playing
-from tests.faults.verdict import Verdict, judge
+from tests.faults.verdict import Verdict, Wrong, judge
 from tests.stack import ROOT, Stack, running
 
 DONE_S: Final = 60.0
 """So long after the last harm nothing is behind any more."""
-PRODUCT: Final = ("agents", "dynamodb", "metering", "settings", "streams", "tables")
+PROVED: Final = ("agents", "dynamodb", "metering", "settings", "streams", "tables", "tests/faults")
+BESIDES: Final = ("tests/oracle*.py", "tests/generator.py", "tests/poison.py", "requirements.lock")
 REPORT: Final = ROOT / "build" / "prove.json"
 COLUMNS: Final = (
     "scenario",
@@ -40,7 +42,7 @@ COLUMNS: Final = (
     "landed",
     "messages",
     "readings in = counted + duplicate + corrected + rejected + late",
-    "totals",
+    "totals expected; missing, extra, different",
     "all moved on after",
     "stale writes refused",
 )
@@ -57,8 +59,10 @@ class Result:
     landed: dict[str, int] = field(default_factory=dict)
     sent: int = 0
     product: str = ""
+    readings: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     totals: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)
     refused: int = 0
     remark: str = ""
@@ -66,25 +70,32 @@ class Result:
 
 
 async def play(name: str, stack: Stack, own: str, folder: Path, seed: int, scale: float) -> Result:
-    """One scenario and its verdict; raises what went wrong."""
+    """One scenario and its verdict; raises what went wrong before there was one."""
     result, began, scenario = Result(name, seed, scale), time.monotonic(), SCENARIOS[name]
     async with playing(stack, own, folder, seed, scale, max(scenario.least_s, scenario.seconds * scale), scenario.setting) as scene:
         await scenario.play(scene)
         await scene.load.cut()
         await scene.here.done(DONE_S)
         assert not scenario.steady or not scene.nemesis.unasked, f"{scene.nemesis.unasked}\n{scene.here.last_words()}"
-        verdict = await judge(scene.here, counted_again=scene.counted_again, context=f"{name} {scene.load} {scene.nemesis.pulse}")
+        assert scene.counted_again or not scene.nemesis.pulse.back, scene.nemesis.pulse.back
+        assert not scene.nemesis.unnamed, f"{scene.nemesis.unnamed}\n{scene.here.last_words()}"
+        context = f"{name} {scene.load} {scene.nemesis.pulse}"
+        try:
+            fill(result, scene, await judge(scene.here, scene.load.confirmed, counted_again=scene.counted_again, context=context))
+        except Wrong as wrong:
+            fill(result, scene, wrong.verdict)
+            result.wrong = str(wrong)
         assert scene.dynamodb.backward == []
-        fill(result, scene, verdict)
     result.took_s = time.monotonic() - began
     return result
 
 
 def fill(result: Result, scene: Scene, verdict: Verdict) -> None:
-    """What there is to tell of a scenario that held."""
+    """What there is to tell of a scenario that came to its verdict."""
     result.sent = scene.load.confirmed
     result.landed = dict(scene.nemesis.journal.counts)
-    result.outcomes, result.totals = dict(verdict.outcomes), verdict.totals
+    result.readings, result.outcomes = verdict.readings, dict(verdict.outcomes)
+    result.totals, result.kinds = verdict.totals, dict(verdict.kinds)
     result.waits = scene.nemesis.pulse.waits
     result.refused, result.remark = scene.dynamodb.counts["refused"], scene.remark
 
@@ -100,10 +111,11 @@ def prove(names: Sequence[str], seed: int, scale: float, console: Console) -> li
         with running(folder / "stack", "--respawn", f"{away_s:g}") as stack:
             try:
                 result = asyncio.run(play(name, stack, f"{name}-{own_seed}", folder / "workers", own_seed, scale))
-            except (AssertionError, OSError, RuntimeError) as error:
+            except Exception as error:  # whatever it is, the others are still to be played, and the table to be printed
                 result = Result(name, own_seed, scale, wrong=f"{type(error).__name__}: {error}")
-                console.print(f"{name}, seed {own_seed}: see {folder}\n{error}", style="red", highlight=False, markup=False)
-        if not result.wrong:
+        if result.wrong:
+            console.print(f"{name}, seed {own_seed}: see {folder}\n{result.wrong}", style="red", highlight=False, markup=False)
+        else:
             shutil.rmtree(folder)
         results.append(result)
     return results
@@ -120,8 +132,8 @@ def row(one: Result) -> list[str]:
         f"{one.took_s:.0f}",
         ", ".join([*landed, one.remark] if one.remark else landed),
         f"{one.sent:,}" if one.sent else "",
-        "" if one.wrong else f"{sum(numbers):,} = {' + '.join(f'{number:,}' for number in numbers)}",
-        f"{one.totals:,} equal" if not one.wrong else "FAILED",
+        f"{one.readings:,} = {' + '.join(f'{number:,}' for number in numbers)}" if one.readings else "",
+        " ".join([*["FAILED"] * bool(one.wrong), *[f"{one.totals:,}; {', '.join(str(one.kinds.get(kind, 0)) for kind in Kind)}"] * bool(one.totals)]),
         f"{waits[len(waits) // 2]:.1f} s, at most {waits[-1]:.1f} s" if waits else "",
         f"{one.refused:,}",
     ]
@@ -149,8 +161,8 @@ def kept(product: str, report: Path = REPORT) -> dict[str, Result]:
 
 
 def digest() -> str:
-    """Of all code that workers run: results of another say nothing of this."""
-    files = sorted(file for folder in PRODUCT for file in (ROOT / folder).rglob("*.py"))
+    """Of all code that workers run, and that judges them: results of another say nothing of this."""
+    files = sorted(file for folder in PROVED for file in (ROOT / folder).rglob("*.py")) + sorted(file for each in BESIDES for file in ROOT.glob(each))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

@@ -22,6 +22,7 @@ async def test_workers_whose_clocks_are_wrong_make_the_same_totals(stack: Stack,
         await scene.load.flows(PER_S)
         await scene.load.cut()
         await scene.here.done(180)
-        await judge(scene.here, context=f"{scene.load} {scene.nemesis.pulse}")
+        await judge(scene.here, scene.load.confirmed, context=f"{scene.load} {scene.nemesis.pulse}")
         assert scene.nemesis.journal.counts == {"SIGKILL": 2, "SIGTERM": 2}
         assert scene.dynamodb.backward == []
+        assert scene.nemesis.unnamed == []

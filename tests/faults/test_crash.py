@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.load import Load, readings
+from tests.faults.load import LATE, Load, readings
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
 from tests.faults.workers import deployment
@@ -26,7 +26,8 @@ async def test_one_of_two_workers_is_killed_again_and_again(stack: Stack, own_na
         sinks = [await here.seat("sinks").start() for _ in range(2)]
         for seat in waterfalls + sinks:
             await seat.works()
-        load = Load(stack.brokers, here.topics.readings, readings(SEED, devices=16, hours=168, start_ms=start), per_s=300, seed=SEED).start()
+        sent = readings(SEED, devices=16, hours=168, start_ms=start, rates=LATE)
+        load = Load(stack.brokers, here.topics.readings, sent, per_s=300, seed=SEED).start()
         for kill in range(KILLS):
             await load.flows(1500)
             for seats in (waterfalls, sinks):
@@ -35,5 +36,6 @@ async def test_one_of_two_workers_is_killed_again_and_again(stack: Stack, own_na
         await load.flows(600)
         await load.cut()
         await here.done()
-        await judge(here, context=load)
+        verdict = await judge(here, load.confirmed, context=load)
+        assert verdict.outcomes["late"] > 0
         assert dynamodb.backward == []

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults.load import Load, misplace, poisoned, readings, reasons
+from tests.faults.proxy import proxy
 from tests.faults.verdict import judge, records
 from tests.faults.workers import Deployment, deployment
 from tests.generator import HOUR, Rates, Sent
@@ -15,6 +16,7 @@ from tests.stack import Stack
 
 SEED = 4
 HOURS = 5
+MISPLACED = 3
 RATES = Rates(late_3d=0.0005, late_40d=0.0, silences_an_hour=0.0, gaps_an_hour=0.2, poison=0.0)
 CLASSES = ("counted", "duplicate", "corrected", "rejected", "late")
 
@@ -25,15 +27,19 @@ async def test_every_reading_is_counted_or_refused_with_its_reason(stack: Stack,
     good = readings(SEED, devices=12, hours=HOURS, start_ms=start, interval_s=10, rates=RATES)
     sent = [*poisoned(SEED, good, share=0.01), *partly(good[0], start)]
     changes = {"WATTFALL_ZONE": "Asia/Kathmandu", "WATTFALL_RESTATE_HOURS": "1"}
-    async with deployment(stack, own_name, tmp_path, **changes) as here:
+    async with (
+        proxy(stack.dynamodb) as dynamodb,
+        deployment(stack, own_name, tmp_path, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **changes) as here,
+    ):
         await here.create()
         waterfall, sinks = [await here.seat(role).start() for role in ("waterfall", "sinks")]
         load = Load(stack.brokers, here.topics.readings, sent, per_s=2000, seed=SEED).start()
         await load.end()
-        await misplace(stack.brokers, here.topics.readings, [newer(message, now) for message in good[:3]], here.settings.partitions)
+        await misplace(stack.brokers, here.topics.readings, [newer(message, now) for message in good[:MISPLACED]], here.settings.partitions)
         await here.done()
-        verdict = await judge(here, context=f"start {start}, {load}")
+        verdict = await judge(here, load.confirmed + MISPLACED, context=f"start {start}, {load}")
         assert all(verdict.outcomes[name] > 0 for name in CLASSES), verdict.outcomes
+        assert dynamodb.backward == []
         await each_poison_has_its_reason(here, sent)
         for seat in (waterfall, sinks):
             assert seat.exits == [] and seat.pid, "poison restarts nobody"
@@ -56,7 +62,7 @@ async def each_poison_has_its_reason(here: Deployment, sent: list[Sent]) -> None
     """By what the corpus itself says, which the oracle has not seen."""
     expected = reasons(sent)
     expected["device.mismatch"] += sum("key_mismatch" in message.tags for message in sent)
-    expected["partition.mismatch"] += 3
+    expected["partition.mismatch"] += MISPLACED
     log = await records(here, here.topics.rejected)
     found = Counter(dict(record.headers)["reason"].decode() for some in log.values() for record in some)
     ahead = sum("future" in message.tags for message in sent)

@@ -51,7 +51,7 @@ async def test_an_outage_with_lost_answers(stack: Stack, own_name: str, tmp_path
         dynamodb.rates = QUIET
         await here.done()
         assert dynamodb.asked == {(action, here.environ[f"WATTFALL_TABLE_{table.upper()}"]) for action, table in allowed("SinkPolicy")}
-        await judge(here, context=f"{dict(dynamodb.counts)} {load}")
+        await judge(here, load.confirmed, context=f"{dict(dynamodb.counts)} {load}")
         assert all(dynamodb.counts[fault] > 0 for fault in ("throttled", "broken", "reset", "hung", "lost", "late", "refused")), dynamodb.counts
         assert dynamodb.backward == []
-        assert waterfall.exits == []
+        assert waterfall.pid

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from streams.faults import POINTS
-from tests.faults.load import Load, readings
+from tests.faults.load import LATE, Load, readings
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
 from tests.faults.workers import Seat, deployment
@@ -38,12 +38,14 @@ async def through(stack: Stack, name: str, folder: Path, part: int) -> None:
         deployment(stack, name, folder, WATTFALL_ZONE=zone, WATTFALL_SESSION_TIMEOUT_S="1.5", AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
     ):
         await here.create()
-        load = Load(stack.brokers, here.topics.readings, readings(SEED, devices=16, hours=168, start_ms=start), per_s=200, seed=SEED).start()
+        sent = readings(SEED, devices=16, hours=168, start_ms=start, rates=LATE)
+        load = Load(stack.brokers, here.topics.readings, sent, per_s=200, seed=SEED).start()
         seats = [here.seat("waterfall"), here.seat("sinks")]
         await asyncio.gather(die(seats[0], (*BEHIND, *WATERFALL[part::2])), die(seats[1], SINKS[part::2]))
         await load.cut()
         await here.done()
-        await judge(here, context=load)
+        verdict = await judge(here, load.confirmed, context=load)
+        assert verdict.outcomes["late"] > 0
         assert dynamodb.backward == []
 
 

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from dynamodb.items import LIVE, live_from_item
-from metering.compare import Key, differences, read
+from metering.compare import Key, compared, differences, named, read
 from metering.total import Grain, Total
 from metering.wire import total_from_json, total_key
 from streams.position import Position, position_key
@@ -32,12 +32,18 @@ Refused = tuple[str, str, str | None, bytes | None, bytes | None, tuple[tuple[st
 
 @dataclass
 class Verdict:
-    """`lines`: what was compared, and how many; `wrong`: what differs, exactly; `totals`: how many there are."""
+    """`lines`: what was compared, and how many; `wrong`: what differs, exactly.
+
+    `readings`: how many the oracle found in the topic; `outcomes`: what the workers say became of them. `totals`: how many there have to be in
+    DynamoDB, and `kinds` how many of those are not there, too many or different.
+    """
 
     lines: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    readings: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     totals: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
 
     def note(self, what: str, count: int, wrong: Iterable[str]) -> None:
         """Takes the result of one comparison."""
@@ -50,10 +56,19 @@ class Verdict:
         return "\n".join([*self.lines, *self.wrong[:SHOWN], *more])
 
 
-async def judge(here: Deployment, *, counted_again: bool = False, live: bool = True, context: object = "") -> Verdict:
-    """Compares all there is; raises AssertionError with what differs. The workers have to be done (`Deployment.done`).
+class Wrong(AssertionError):
+    """Something differs; `verdict` says what."""
 
-    `counted_again`: all readings were, since the tables were lost. Then the level topics tell everything again, and refused records are there twice.
+    def __init__(self, verdict: Verdict, words: str) -> None:
+        super().__init__(words)
+        self.verdict = verdict
+
+
+async def judge(here: Deployment, sent: int | None = None, *, counted_again: bool = False, live: bool = True, context: object = "") -> Verdict:
+    """Compares all there is; raises `Wrong` with what differs. The workers have to be done (`Deployment.done`).
+
+    `sent`: messages that the brokers confirmed, where that is known. `counted_again`: all readings were, since the tables were lost. Then the level
+    topics tell everything again, and refused records are there twice.
     """
     topics = here.topics
     names = (topics.readings, topics.hours, topics.days, topics.months, topics.rejected, topics.late, topics.hours_table)
@@ -61,8 +76,9 @@ async def judge(here: Deployment, *, counted_again: bool = False, live: bool = T
     exported = await here.must("dynamodb", "export")
     oracles = ask(logs[topics.readings], here)
     verdict = Verdict()
-    for oracle in oracles.values():
-        verdict.outcomes += oracle.outcomes
+    found = sum(map(len, logs[topics.readings].values()))
+    verdict.note("messages", found, [] if sent in (None, found) else [f"{sent} were confirmed, {found} are in {topics.readings}"])
+    verdict.readings = sum(sum(oracle.outcomes.values()) for oracle in oracles.values())
     expected = {key: total for oracle in oracles.values() for key, total in oracle.totals().items()}
     verdict.totals = len(expected)
     assert {grain for _, grain, _ in expected} == set(Grain), "nothing to compare"
@@ -70,17 +86,23 @@ async def judge(here: Deployment, *, counted_again: bool = False, live: bool = T
     for grain, topic in zip(Grain, (topics.hours, topics.days, topics.months), strict=True):
         wanted = {key: total for key, total in expected.items() if key[1] is grain}
         kept = {key: total for key, total in stored.items() if key[1] is grain}
-        verdict.note(f"{grain}s in DynamoDB", len(wanted), differences(kept, wanted))
-        verdict.note(f"{grain}s in the topic", len(wanted), differences(newest(logs[topic]), wanted))
-        if not counted_again:
-            verdict.note(f"{grain}s' versions", sum(map(len, logs[topic].values())), unordered(logs[topic]))
+        last = newest(logs[topic])
+        differ = list(compared(kept, wanted))
+        verdict.kinds.update(one.kind.value for one in differ)
+        verdict.note(f"{grain}s in DynamoDB", len(wanted), map(str, differ))
+        verdict.note(f"{grain}s in the topic", len(wanted), differences(last, wanted))
+        verdict.note(f"{grain}s' versions there", len(kept), behind(kept, last))
+        verdict.note(f"{grain}s' versions", sum(map(len, logs[topic].values())), unordered(logs[topic], again=counted_again))
     if live:
         verdict.note("live readings", *lives(here, oracles))
     verdict.note("rejected", *refusals(logs[topics.rejected], logs[topics.readings], here, oracles, late=False, again=counted_again))
     verdict.note("late", *refusals(logs[topics.late], logs[topics.readings], here, oracles, late=True, again=counted_again))
-    verdict.note("outcomes of readings", *accounts(logs[topics.hours_table], await ends(here, topics.readings), oracles))
+    positions = kept_positions(logs[topics.hours_table])
+    verdict.outcomes = sum((kept.outcomes for kept in positions.values()), Counter())
+    verdict.note("outcomes of readings", verdict.readings, accounts(positions, await ends(here, topics.readings), oracles))
     print(f"\n{here.name} {context}\n{verdict}\n{dict(verdict.outcomes)}")
-    assert not verdict.wrong, f"{here.name} {context}\n{verdict}\n{here.last_words()}"
+    if verdict.wrong:
+        raise Wrong(verdict, f"{here.name} {context}\n{verdict}\n{here.last_words()}")
     return verdict
 
 
@@ -125,8 +147,15 @@ def newest(log: Log) -> dict[Key, Total]:
     return {(total.device, total.grain, total.start): total for total in totals if not total.absent}
 
 
-def unordered(log: Log) -> Iterable[str]:
-    """Totals whose version did not grow, whose content is the one before, or that are under another's key or in another's partition."""
+def behind(stored: Mapping[Key, Total], last: Mapping[Key, Total]) -> Iterable[str]:
+    """Totals whose version in DynamoDB is not that of the last one told: a higher one would shut out all that comes."""
+    for key, total in stored.items():
+        if key in last and total.version != last[key].version:
+            yield f"{named(key)}: version {total.version}, and the last that was told is {last[key].version}"
+
+
+def unordered(log: Log, *, again: bool = False) -> Iterable[str]:
+    """Totals whose version did not grow or whose content is the one before (both may be, `again`), or that are at another's key or partition."""
     for partition, some in log.items():
         before: dict[bytes, Total] = {}
         for record in some:
@@ -135,9 +164,9 @@ def unordered(log: Log) -> Iterable[str]:
             if record.key != total_key(total.device, total.start) or partition != partition_of(total.device.encode(), len(log)):
                 yield f"{name}: {total.device} of {total.start} has no business here"
             held = before.get(record.key)
-            if held is not None and total.version <= held.version:
+            if held is not None and total.version <= held.version and not again:
                 yield f"{name}: version {total.version} after {held.version}"
-            elif held is not None and total.content == held.content:
+            elif held is not None and total.content == held.content and not again:
                 yield f"{name}: says nothing new"
             before[record.key] = total
 
@@ -158,7 +187,7 @@ def lives(here: Deployment, oracles: Mapping[int, Oracle]) -> tuple[int, list[st
 
 
 def refusals(log: Log, source: Log, here: Deployment, oracles: Mapping[int, Oracle], *, late: bool, again: bool) -> tuple[int, list[str]]:
-    """The topic rejected or late against the oracle: once each (or again), the original's key, value and headers, and why."""
+    """The topic rejected or late against the oracle: once each (or, `again`, at most twice), the original's key, value and headers, and why."""
     expected: Counter[Refused] = Counter()
     for partition, oracle in oracles.items():
         originals = {record.offset: record for record in source[partition]}
@@ -169,7 +198,7 @@ def refusals(log: Log, source: Log, here: Deployment, oracles: Mapping[int, Orac
             expected[name, reason, ranges(indexes), original.key, original.value, tuple(original.headers)] += 1
     found = Counter(refused(record) for some in log.values() for record in some)
     if again:
-        found = Counter({one: min(count, expected[one] or count) for one, count in found.items()})
+        found = Counter({one: expected[one] if expected[one] <= count <= 2 * expected[one] else count for one, count in found.items()})
     wrong = [f"{count} times too few: {told(one)}" for one, count in (expected - found).items()]
     wrong += [f"{count} times too many: {told(one)}" for one, count in (found - expected).items()]
     return sum(expected.values()), wrong
@@ -204,19 +233,19 @@ def ranges(indexes: list[int] | None) -> str | None:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
-def accounts(table: Log, ends: Mapping[int, int], oracles: Mapping[int, Oracle]) -> tuple[int, list[str]]:
+def kept_positions(table: Log) -> dict[int, Position]:
+    """The last position record of each partition."""
+    rows = {partition: [record.value for record in some if record.key == position_key(partition)] for partition, some in table.items()}
+    return {partition: Position.decode(some[-1]) if some else Position(0, Counter(), "") for partition, some in rows.items()}
+
+
+def accounts(kept: Mapping[int, Position], ends: Mapping[int, int], oracles: Mapping[int, Oracle]) -> Iterable[str]:
     """The counters in the position records: nothing is lost, nothing is counted twice, and all of the log was taken."""
-    wrong = []
-    total = 0
     for partition, oracle in oracles.items():
-        rows = [record.value for record in table[partition] if record.key == position_key(partition)]
-        kept = Position.decode(rows[-1]) if rows else Position(0, Counter(), "")
-        if kept.position != ends[partition]:
-            wrong.append(f"partition {partition}: position {kept.position}, end {ends[partition]}")
-        if +kept.outcomes != +oracle.outcomes:
-            wrong.append(f"partition {partition}: {dict(kept.outcomes)} and should be {dict(oracle.outcomes)}")
-        total += sum(oracle.outcomes.values())
-    return total, wrong
+        if kept[partition].position != ends[partition]:
+            yield f"partition {partition}: position {kept[partition].position}, end {ends[partition]}"
+        if +kept[partition].outcomes != +oracle.outcomes:
+            yield f"partition {partition}: {dict(kept[partition].outcomes)} and should be {dict(oracle.outcomes)}"
 
 
 def client_of(here: Deployment) -> Any:

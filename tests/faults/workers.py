@@ -190,6 +190,11 @@ class Seat:
 
         await until(said, limit_s, lambda: f"{self.name} did not say {texts}:\n{self.tail}")
 
+    async def says_again(self, text: str, limit_s: float = 60.0) -> None:
+        """Returns when the present worker says it once more."""
+        before = self.words.count(text)
+        await until(lambda: self.words.count(text) > before, limit_s, lambda: f"{self.name} did not say {text} again:\n{self.tail}")
+
     async def ended(self, limit_s: float = 30.0) -> int:
         """The exit code of the worker, when it has ended."""
         assert self.process is not None
