@@ -13,13 +13,15 @@ from tests.stack import Stack
 
 SEED = 2
 KILLS = 4
+CLOSES_SOON = {"WATTFALL_RESTATE_HOURS": "12"}
+"""So that some readings are late."""
 
 
 async def test_one_of_two_workers_is_killed_again_and_again(stack: Stack, own_name: str, tmp_path: Path) -> None:
     zone, start = STARTS["month end"]
     async with (
         proxy(stack.dynamodb) as dynamodb,
-        deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
+        deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CLOSES_SOON) as here,
     ):
         await here.create()
         waterfalls = [await here.seat("waterfall").start() for _ in range(2)]

@@ -17,6 +17,8 @@ from tests.stack import Stack
 
 SEED = 5
 AT_ONCE = frozenset({"during_recovery", "before_fence", "after_fence", "before_start"})
+CHANGES = {"WATTFALL_SESSION_TIMEOUT_S": "1.5", "WATTFALL_RESTATE_HOURS": "12"}
+"""Hours close soon, so that some readings are late."""
 SELDOM = frozenset({"sink_before_commit"})
 SINKS = tuple(point for point in POINTS if point.startswith("sink_"))
 WATERFALL = tuple(point for point in POINTS if not point.startswith("sink_"))
@@ -35,7 +37,7 @@ async def through(stack: Stack, name: str, folder: Path, part: int) -> None:
     zone, start = STARTS["autumn, New York"]
     async with (
         proxy(stack.dynamodb) as dynamodb,
-        deployment(stack, name, folder, WATTFALL_ZONE=zone, WATTFALL_SESSION_TIMEOUT_S="1.5", AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
+        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CHANGES) as here,
     ):
         await here.create()
         sent = readings(SEED, devices=16, hours=168, start_ms=start, rates=LATE)
