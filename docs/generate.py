@@ -58,7 +58,7 @@ def page() -> str:
     return "".join(["| metric | type | labels | what it is |\n|---|---|---|---|\n", *rows])
 
 
-FOLDERS: Final = ("metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "local", "demo", "bench")
+FOLDERS: Final = ("metering", "settings", "streams", "tables", "agents", "dynamodb", "dashboard", "ingest", "local", "demo", "bench")
 LISTS: Final[Mapping[str, Callable[[], str]]] = {"reasons": reasons, "settings": variables.table, "exits": exits, "metrics": page, "files": files}
 SEEN: Final = frozenset({"mutants", "runs"})
 """Lists of what was seen to happen, which only the commands that look (`make mutants`, `make prove`) write, by `put`."""

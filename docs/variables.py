@@ -10,12 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from dashboard.settings import Settings as DashboardSettings
 from dynamodb.settings import Settings as DynamoSettings
 from streams.exits import Exit
 from streams.settings import Settings as StreamSettings
 
 UNUSABLE: Final = "\x00"
-READERS: Final[tuple[Callable[[Mapping[str, str]], object], ...]] = (StreamSettings.from_environ, DynamoSettings.from_environ)
+READERS: Final[tuple[Callable[[Mapping[str, str]], object], ...]] = (
+    StreamSettings.from_environ,
+    DynamoSettings.from_environ,
+    DashboardSettings.from_environ,
+)
 ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_BROKERS": ("127.0.0.1:9092", "where Kafka is"),
     "WATTFALL_SECURITY_PROTOCOL": ("PLAINTEXT", "how one gets in to Kafka: encrypted (SSL), with a name and a password (SASL), or both"),
@@ -64,6 +69,19 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_KEEP_HOURS_MONTHS": ("25", "DynamoDB may delete an hour's total so many months (of 31 days) after its end"),
     "WATTFALL_SINK_THREADS": ("16", "writes to DynamoDB at the same time, at most"),
     "WATTFALL_SINK_KEYS": ("50000", "totals of a level that may wait for DynamoDB before the sink stops fetching"),
+    "WATTFALL_DASHBOARD_HOST": ("127.0.0.1", "the address that the dashboard listens on; 0.0.0.0: all of this machine's"),
+    "WATTFALL_DASHBOARD_PORT": ("8080", "its port; 0: any that is free"),
+    "WATTFALL_DASHBOARD_URL": ("", "what people type to reach it, where that is not host and port; with https the cookie is for HTTPS only"),
+    "WATTFALL_DASHBOARD_DIR": (".state/dashboard", "who may see what (people.json), and the dashboard's own key; to be backed up"),
+    "WATTFALL_DASHBOARD_KEYS": ("", "an identity provider's public keys; then bearer tokens are its own"),
+    "WATTFALL_DASHBOARD_ISSUER": ("", "the claim `iss` of the provider's tokens"),
+    "WATTFALL_DASHBOARD_AUDIENCE": ("", "their claim `aud`"),
+    "WATTFALL_DASHBOARD_THREADS": ("16", "requests to DynamoDB at the same time, at most"),
+    "WATTFALL_DASHBOARD_LIVE_S": ("2", "seconds between two looks at the live reading of a device that somebody watches"),
+    "WATTFALL_DASHBOARD_RATE": ("20", "requests a second that one person may send, on average"),
+    "WATTFALL_CURRENCY": ("", "of the prices; without it no cost is shown"),
+    "WATTFALL_PRICE_IMPORT": ("0", "what a kWh from the grid costs"),
+    "WATTFALL_PRICE_EXPORT": ("0", "what a kWh into the grid brings"),
 }
 
 NO_WORKERS: Final = frozenset({Exit.STOPPED, Exit.FAILED})

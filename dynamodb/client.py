@@ -69,6 +69,14 @@ def asking_client() -> DynamoDBClient:
     return _client(Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}))
 
 
+def viewing_client(threads: int) -> DynamoDBClient:
+    """For views that somebody waits for: one more attempt, and an error after some six seconds at most. Raises SettingError as above."""
+    retries = {"mode": "standard", "total_max_attempts": 2}
+    return _client(
+        Config(connect_timeout=1, read_timeout=2, tcp_keepalive=True, max_pool_connections=threads, retries=retries, user_agent=USER_AGENT)  # type: ignore[arg-type]
+    )
+
+
 def _client(config: Config) -> DynamoDBClient:
     # boto3 1.43 reads AWS_DEFAULT_REGION only, unlike every other AWS tool; and its shared session is not thread-safe.
     region = os.environ.get("AWS_REGION") or None

@@ -15,7 +15,7 @@ import pytest
 from docs.generate import FOLDERS
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = {"metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "local", "bench", "demo", "tests"}
+PACKAGES = {"metering", "settings", "streams", "tables", "agents", "dynamodb", "ingest", "dashboard", "local", "bench", "demo", "tests"}
 AGENTS = {"readings_to_hours", "hours_to_days", "days_to_months", "readings_to_live", "totals_to_dynamodb"}
 MADE = {"build", "__pycache__"}
 LONGEST_FUNCTION = 60

@@ -1,0 +1,59 @@
+"""What is stored, as answers: one Query or GetItem each, on the threads that are there for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from dashboard import views
+from dashboard.answers import Live, View
+from dashboard.limits import Threads
+from dashboard.settings import Tariff
+from dynamodb.reader import Reader
+from dynamodb.span import parse_span
+from metering import live as metering
+from metering.period import Calendar
+from metering.total import Grain
+
+
+class Aged(NamedTuple):
+    """A view, and whether its periods are so long past that their totals change no more, unless a device hands in what it kept for longer."""
+
+    view: View
+    settled: bool
+
+
+class Stored:
+    """`clock`: epoch s. `settled_s`: how long after its end a period may change. All methods that ask DynamoDB raise StoreError and NoItem."""
+
+    def __init__(
+        self, reader: Reader, threads: Threads, calendar: Calendar, tariff: Tariff | None, settled_s: int, clock: Callable[[], float]
+    ) -> None:
+        self._reader, self._threads, self._tariff = reader, threads, tariff
+        self._calendar, self._zone = calendar, ZoneInfo(calendar.zone)
+        self._settled_s, self._clock = settled_s, clock
+
+    @property
+    def zone(self) -> str:
+        """Whose calendar it is."""
+        return self._calendar.zone
+
+    def today(self) -> str:
+        """The local date."""
+        return self._calendar.date(int(self._clock())).isoformat()
+
+    async def view(self, device: str, grain: Grain, span: str) -> Aged:
+        """A local date by hours, a month by days, a year by months. Raises NoSpan as well."""
+        start, end = parse_span(span, self._calendar)
+        totals = await self._threads.run(lambda: self._reader.totals(device, grain, start, end, self._calendar))
+        now = self._clock()
+        return Aged(views.view(device, grain, span, totals, now, self._calendar, self._tariff), now >= end + self._settled_s)
+
+    async def live(self, device: str) -> metering.Live | None:
+        """The device's live reading as it is stored."""
+        return await self._threads.run(lambda: self._reader.live(device))
+
+    def told(self, device: str, live: metering.Live | None) -> Live:
+        """A live reading as an answer of now."""
+        return views.live(device, live, self._clock(), self._zone)

@@ -1,0 +1,161 @@
+"""Tokens (JWT, RFC 7519) say who asks, and nothing else: what a person may see is looked up in `people.py`.
+
+of whom      signed with                                      for
+a session    the dashboard's own key (HS256)                  the cookie that a login leaves
+development  the same key, only where no provider is set      `python -m dashboard token`, the demo
+a provider   one of its private keys; we know the public ones  everybody else's bearer tokens
+
+The claim `aud` keeps them apart: none is taken for another.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import jwt
+
+from dashboard.people import write
+from dashboard.settings import Provider
+
+KEY_FILE: Final = "key"
+LIFETIME_S: Final = 30 * 86_400
+_SESSION: Final = "wattfall-session"
+_DEVELOPMENT: Final = "wattfall-development"
+_PUBLIC: Final = ["RS256", "PS256", "ES256", "EdDSA"]
+_LEEWAY_S: Final = 30
+"""By so much the provider's clock may be ahead or behind."""
+_FRESH_S: Final = 3600
+_ASKED_AGAIN_S: Final = 60
+"""A key that nobody knows is looked for no more often: anybody can send a token that names one."""
+_LONGEST_SET: Final = 1 << 18
+
+
+class NoToken(Exception):
+    """It is no token of ours, is not valid any more, or its key cannot be had. Nobody outside is told which."""
+
+
+class Bearer(NamedTuple):
+    """Who a bearer token names, and until when, epoch s."""
+
+    person: str
+    until: int
+
+
+class Session(NamedTuple):
+    """Who logged in, until when, and the mark of the password that was used; empty for a session that a bearer token began."""
+
+    person: str
+    until: int
+    mark: str = ""
+
+
+class Tokens:
+    """What is signed and believed. `clock`: epoch s. `provider_keys`: None where no identity provider is set."""
+
+    def __init__(self, own_key: bytes, clock: Callable[[], float], provider_keys: ProviderKeys | None = None) -> None:
+        self._own_key, self._clock, self.provider_keys = own_key, clock, provider_keys
+
+    def session(self, session: Session) -> str:
+        """The value of a session's cookie."""
+        return self._sign(_SESSION, session.until, {"sub": session.person, "mark": session.mark})
+
+    def development(self, person: str) -> str:
+        """A bearer token for whoever tries things out. Raises NoToken where a provider is set: then only it says who somebody is."""
+        if self.provider_keys is not None:
+            raise NoToken("an identity provider is set (WATTFALL_DASHBOARD_KEYS), so tokens come from there")
+        return self._sign(_DEVELOPMENT, self.month_from_now(), {"sub": person})
+
+    def month_from_now(self) -> int:
+        """Until when what is given out now is valid, epoch s."""
+        return int(self._clock()) + LIFETIME_S
+
+    def read_session(self, token: str) -> Session:
+        """Raises NoToken."""
+        claims = self._read(token, self._own_key, ["HS256"], _SESSION)
+        return Session(claims["sub"], claims["exp"], claims.get("mark", ""))
+
+    def read_bearer(self, token: str) -> Bearer:
+        """May wait for the provider's keys, so it belongs on a thread where there is a provider. Raises NoToken."""
+        keys = self.provider_keys
+        if keys is None:
+            claims = self._read(token, self._own_key, ["HS256"], _DEVELOPMENT)
+        else:
+            claims = self._read(token, keys.of(token), _PUBLIC, keys.provider.audience, keys.provider.issuer)
+        return Bearer(claims["sub"], int(claims["exp"]))
+
+    def _sign(self, audience: str, until: int, claims: dict[str, str]) -> str:
+        return jwt.encode({**claims, "aud": audience, "exp": until}, self._own_key, algorithm="HS256")
+
+    def _read(self, token: str, key: Any, algorithms: list[str], audience: str, issuer: str | None = None) -> dict[str, Any]:
+        # Only the library's look at its own clock is switched off: time is an argument here.
+        options: Any = {"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        try:
+            claims: dict[str, Any] = jwt.decode(token, key, algorithms=algorithms, audience=audience, issuer=issuer, options=options)
+            now = self._clock()
+            if not now < int(claims["exp"]) + _LEEWAY_S or int(claims.get("nbf", 0)) > now + _LEEWAY_S:
+                raise NoToken("it is not valid now")
+        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+            raise NoToken(str(error)) from None
+        return claims
+
+
+class ProviderKeys:
+    """The public keys of an identity provider, fetched when they are needed; thread-safe."""
+
+    def __init__(self, provider: Provider, clock: Callable[[], float]) -> None:
+        self.provider, self._clock = provider, clock
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._asked_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def of(self, token: str) -> jwt.PyJWK:
+        """The key that the token names. Raises NoToken."""
+        try:
+            name = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise NoToken(str(error)) from None
+        if self._behind(name) and self._lock.acquire(blocking=not self._keys):  # who has keys goes on with them while somebody else fetches
+            try:
+                if self._behind(name):
+                    self._asked_at = self._clock()
+                    self._keys = self._fetch() or self._keys
+            finally:
+                self._lock.release()
+        key = self._keys.get(name)
+        if key is None:
+            raise NoToken("no key of the provider has this name")
+        return key
+
+    def _behind(self, name: str | None) -> bool:
+        age = self._clock() - self._asked_at
+        return age > _FRESH_S or name not in self._keys and age > _ASKED_AGAIN_S
+
+    def _fetch(self) -> dict[str | None, jwt.PyJWK]:
+        """Nothing where the provider does not answer: what was known before holds."""
+        try:
+            return {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.loads(_document(self.provider.keys))).keys}
+        except (OSError, ValueError, jwt.PyJWTError):
+            return {}
+
+
+def own_key(folder: Path) -> bytes:
+    """The dashboard's own key, made when it is first needed; whoever can read the folder can be anybody."""
+    path = folder / KEY_FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write(path, secrets.token_hex(32))
+    return path.read_bytes()
+
+
+def _document(place: str) -> bytes:
+    if not place.startswith("https://"):
+        return Path(place).read_bytes()
+    with urllib.request.urlopen(place, timeout=5) as answer:
+        document: bytes = answer.read(_LONGEST_SET)
+        return document

@@ -1,0 +1,158 @@
+"""A dashboard as a process of its own, over tables of its own in the local stack, with a house in them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from dashboard.people import People
+from dynamodb import schema
+from dynamodb.client import asking_client, writing_client
+from dynamodb.reader import Reader
+from dynamodb.settings import Settings
+from dynamodb.span import parse_span
+from dynamodb.store import DynamoStore
+from metering.live import Live
+from metering.total import Grain, Total
+from tests import sample_house
+from tests.stack import ROOT, Stack
+
+START_LIMIT_S: Final = 60.0
+KEEP: Final = {"WATTFALL_KEEP_HOURS_MONTHS": "1200"}
+"""The server deletes what has expired, and the days shown are long past."""
+PEOPLE: Final = {"ada": "home,empty,attic,nobody.ever-sent:it", "bob": "barn"}
+GRAIN: Final = {"day": Grain.HOUR, "month": Grain.DAY, "year": Grain.MONTH}
+PASSWORD: Final = "correct horse battery"
+
+
+def environ_of(stack: Stack, name: str, folder: Path) -> dict[str, str]:
+    """For every process that belongs to one dashboard."""
+    tables = {f"WATTFALL_TABLE_{level.upper()}": f"{name}-{level}" for level in ("live", "hours", "days", "months")}
+    return {**stack.environ, **tables, **KEEP, "WATTFALL_ZONE": "Europe/Amsterdam", "WATTFALL_DASHBOARD_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
+
+
+def fill(environ: dict[str, str], now_s: int) -> None:
+    """Makes the tables; puts the house's days of change, this and the last day by hours, their months by days and two years by months into them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        settings = Settings.from_environ(environ)
+        with closing(asking_client()) as client:
+            schema.create(client, settings.tables, say=lambda line: None, sleep=time.sleep)
+        with closing(DynamoStore(writing_client(settings.threads), settings)) as store:
+            _run(_put(store, sample_house.until(list(_kept(now_s)), now_s)))
+
+
+def _kept(now_s: int) -> Iterable[Total]:
+    today = sample_house.CALENDAR.date(now_s)
+    yesterday = sample_house.CALENDAR.date(now_s - 86_400)
+    for day in {today.isoformat(), yesterday.isoformat(), "2026-03-29", "2026-10-24", "2026-10-25"}:
+        yield from sample_house.hours(day)
+    for month in {today.isoformat()[:7], yesterday.isoformat()[:7], "2026-10", "2026-09"}:
+        yield from sample_house.folded(month, Grain.DAY, now_s)
+    for year in {today.year - 1, today.year, 2026}:
+        yield from sample_house.folded(str(year), Grain.MONTH, now_s)
+
+
+async def _put(store: DynamoStore, totals: list[Total]) -> None:
+    await asyncio.gather(*(store.put_total(total, 0) for total in totals))
+
+
+def _run(work: Coroutine[Any, Any, object]) -> None:
+    """On a thread of its own, since the one that drives a browser has a loop that runs."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
+def send_live(environ: dict[str, str], live: Live) -> None:
+    """As the sink does."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        settings = Settings.from_environ(environ)
+        with closing(DynamoStore(writing_client(1), settings)) as store:
+            _run(store.put_live(live))
+
+
+def command(environ: dict[str, str], *arguments: str, code: int = 0, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """`python -m dashboard …`, to its end."""
+    line = [sys.executable, "-m", "dashboard", *arguments]
+    done = subprocess.run(line, cwd=ROOT, env=environ, input=typed, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def admit(environ: dict[str, str]) -> None:
+    """Tells the dashboard of everybody in PEOPLE; ada has a password."""
+    people = People(Path(environ["WATTFALL_DASHBOARD_DIR"]))
+    for name, devices in PEOPLE.items():
+        people.put(name, devices.split(","), PASSWORD if name == "ada" else None)
+
+
+class House:
+    """A dashboard, those who ask it, and DynamoDB behind it."""
+
+    def __init__(self, environ: dict[str, str], url: str) -> None:
+        self.environ, self.url = environ, url
+        self.tokens = {name: command(environ, "token", name).stdout.strip() for name in ("ada", "bob")}
+
+    def client(self, person: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.tokens[person]}"} if person else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=10)
+
+    def link(self, person: str) -> str:
+        """What somebody is sent."""
+        return f"{self.url}/#token={self.tokens[person]}"
+
+    def stored(self, kind: str, span: str) -> list[Total]:
+        """What dynamodb/reader.py says."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environ.items():
+                patch.setenv(name, value)
+            with closing(asking_client()) as client:
+                reader = Reader(client, Settings.from_environ(self.environ).tables)
+                return reader.totals("home", GRAIN[kind], *parse_span(span, sample_house.CALENDAR), sample_house.CALENDAR)
+
+
+@contextmanager
+def furnished(stack: Stack, name: str, folder: Path) -> Iterator[House]:
+    """A dashboard with a house and a tariff, that looks at live readings often and lets its people ask as much as they like."""
+    environ = environ_of(stack, name, folder)
+    environ |= {"WATTFALL_CURRENCY": "EUR", "WATTFALL_PRICE_IMPORT": "0.30", "WATTFALL_PRICE_EXPORT": "0.08"}
+    environ |= {"WATTFALL_DASHBOARD_LIVE_S": "0.2", "WATTFALL_DASHBOARD_RATE": "1000"}
+    fill(environ, int(time.time()))
+    admit(environ)
+    with serving(environ) as url:
+        yield House(environ, url)
+
+
+@contextmanager
+def serving(environ: dict[str, str], port: int = 0) -> Iterator[str]:
+    """`python -m dashboard serve` on this machine; its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard", "serve"],
+        cwd=ROOT,
+        env={**environ, "WATTFALL_DASHBOARD_PORT": str(port)},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert said.startswith("wattfall: the dashboard is at http://127.0.0.1:"), said + process.stderr.read()
+        yield said.split()[-1]
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0

@@ -1,0 +1,61 @@
+"""What may be set about the dashboard, and what is said of what may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.settings import Provider, Settings, Tariff
+from settings.environ import SettingError
+
+
+def test_nothing_set_is_a_dashboard_for_this_machine() -> None:
+    assert Settings.from_environ({}) == Settings()
+    assert Settings().host == "127.0.0.1" and Settings().provider is None and Settings().tariff is None
+
+
+def test_a_tariff_is_exact() -> None:
+    found = Settings.from_environ({"WATTFALL_CURRENCY": "EUR", "WATTFALL_PRICE_IMPORT": "0.285671", "WATTFALL_PRICE_EXPORT": "0.08"})
+    assert found.tariff == Tariff("EUR", 285_671, 80_000)
+
+
+def test_a_provider_has_all_three() -> None:
+    given = {
+        "WATTFALL_DASHBOARD_KEYS": "https://id.example/keys",
+        "WATTFALL_DASHBOARD_ISSUER": "https://id.example",
+        "WATTFALL_DASHBOARD_AUDIENCE": "wattfall",
+    }
+    assert Settings.from_environ(given).provider == Provider(*given.values())
+    for missing in given:
+        with pytest.raises(SettingError, match=f"{missing} is not set"):
+            Settings.from_environ({name: value for name, value in given.items() if name != missing})
+
+
+def test_keys_may_be_a_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("{}")
+    both = {"WATTFALL_DASHBOARD_ISSUER": "i", "WATTFALL_DASHBOARD_AUDIENCE": "a"}
+    assert Settings.from_environ({**both, "WATTFALL_DASHBOARD_KEYS": str(tmp_path / "keys")}).provider is not None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("WATTFALL_DASHBOARD_KEYS", "http://id.example/keys", "wanted is a JWK set: an https:// address"),
+        ("WATTFALL_DASHBOARD_KEYS", "/nowhere", "a file that is there"),
+        ("WATTFALL_DASHBOARD_URL", "power.example.org", "an address without a path"),
+        ("WATTFALL_DASHBOARD_URL", "https://power.example.org/path", "an address without a path"),
+        ("WATTFALL_DASHBOARD_HOST", "not a host", "a host name or an address"),
+        ("WATTFALL_DASHBOARD_RATE", "0", "a whole number from 1"),
+        ("WATTFALL_CURRENCY", "euro", "EUR"),
+        ("WATTFALL_PRICE_IMPORT", "-1", "a price of a kWh from 0 to 1000"),
+    ],
+)
+def test_what_cannot_be_used_is_named(variable: str, value: str, said: str) -> None:
+    with pytest.raises(SettingError, match=f"^{variable}=.*{said}"):
+        Settings.from_environ({"WATTFALL_CURRENCY": "EUR", variable: value})
+
+
+def test_a_price_needs_a_currency() -> None:
+    with pytest.raises(SettingError, match="WATTFALL_CURRENCY is not set"):
+        Settings.from_environ({"WATTFALL_PRICE_IMPORT": "0.3"})

@@ -1,0 +1,183 @@
+"""Whose word is believed, and for how long; the clock is a number, and the identity provider a file of public keys."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from dashboard.people import SHORTEST_PASSWORD, People, PeopleError, knows
+from dashboard.settings import Provider
+from dashboard.tokens import LIFETIME_S, Bearer, NoToken, ProviderKeys, Session, Tokens, own_key
+
+NOW = 1_800_000_000
+OWN = b"k" * 64
+PRIVATE, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+CLAIMS = {"sub": "auth0|ada", "iss": "https://id.example", "aud": "wattfall", "exp": NOW + 60}
+
+
+class Clock:
+    now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def key_set(path: Path, **keys: rsa.RSAPrivateKey) -> Path:
+    said = [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": name, "alg": "RS256"} for name, key in keys.items()]
+    path.write_text(json.dumps({"keys": said}))
+    return path
+
+
+@pytest.fixture
+def provided(tmp_path: Path, clock: Clock) -> Tokens:
+    place = key_set(tmp_path / "keys.json", first=PRIVATE)
+    return Tokens(OWN, clock, ProviderKeys(Provider(str(place), "https://id.example", "wattfall"), clock))
+
+
+def signed(key: Any = PRIVATE, algorithm: str = "RS256", kid: str = "first", **changed: Any) -> str:
+    claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
+    return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid})
+
+
+def test_a_token_of_ones_own_names_a_person_for_a_month(clock: Clock) -> None:
+    tokens = Tokens(OWN, clock)
+    token = tokens.development("ada")
+    assert tokens.read_bearer(token) == Bearer("ada", NOW + LIFETIME_S)
+    clock.now += LIFETIME_S + 31
+    with pytest.raises(NoToken):
+        tokens.read_bearer(token)
+
+
+def test_a_token_of_another_dashboard_and_a_changed_one_are_none(clock: Clock) -> None:
+    token = Tokens(b"x" * 64, clock).development("ada")
+    unsigned = jwt.encode({"sub": "ada", "aud": "wattfall-development", "exp": NOW + 60}, "", algorithm="none")
+    for bad in (token, unsigned, "", "a.b.c", Tokens(OWN, clock).development("ada")[:-3]):
+        with pytest.raises(NoToken):
+            Tokens(OWN, clock).read_bearer(bad)
+
+
+def test_a_session_is_no_bearer_token_and_a_bearer_token_no_session(clock: Clock) -> None:
+    tokens = Tokens(OWN, clock)
+    session = Session("ada", NOW + 60, "0123")
+    assert tokens.read_session(tokens.session(session)) == session
+    with pytest.raises(NoToken):
+        tokens.read_bearer(tokens.session(session))
+    with pytest.raises(NoToken):
+        tokens.read_session(tokens.development("ada"))
+
+
+def test_a_providers_token_names_a_person(provided: Tokens) -> None:
+    assert provided.read_bearer(signed()) == Bearer("auth0|ada", NOW + 60)
+    assert provided.read_bearer(signed(exp=NOW - 20)).person == "auth0|ada"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(exp=NOW - 31),
+        signed(nbf=NOW + 31),
+        signed(iss="https://evil.example"),
+        signed(aud="another-app"),
+        signed(sub=None),
+        signed(exp=None),
+        signed(key=OTHER),
+        signed(kid="second"),
+        signed(key=OWN.decode(), algorithm="HS256"),
+        Tokens(OWN, Clock()).development("ada"),
+    ],
+    ids=["expired", "not yet", "issuer", "audience", "nobody", "for ever", "other key", "unknown key", "our own key", "development"],
+)
+def test_any_other_is_refused(provided: Tokens, token: str) -> None:
+    with pytest.raises(NoToken):
+        provided.read_bearer(token)
+
+
+def test_where_there_is_a_provider_we_make_no_tokens(provided: Tokens) -> None:
+    with pytest.raises(NoToken, match="WATTFALL_DASHBOARD_KEYS"):
+        provided.development("ada")
+
+
+def test_a_new_key_of_the_provider_is_found_but_not_looked_for_at_each_token(provided: Tokens, clock: Clock, tmp_path: Path) -> None:
+    with pytest.raises(NoToken):
+        provided.read_bearer(signed(key=OTHER, kid="second"))
+    key_set(tmp_path / "keys.json", first=PRIVATE, second=OTHER)
+    with pytest.raises(NoToken):
+        provided.read_bearer(signed(key=OTHER, kid="second"))
+    clock.now += 61
+    assert provided.read_bearer(signed(key=OTHER, kid="second", exp=NOW + 100)).person == "auth0|ada"
+
+
+def test_a_provider_that_does_not_answer_takes_nobodys_key_away(provided: Tokens, clock: Clock, tmp_path: Path) -> None:
+    provided.read_bearer(signed())
+    (tmp_path / "keys.json").unlink()
+    clock.now += 3700
+    assert provided.read_bearer(signed(exp=NOW + 4000)).person == "auth0|ada"
+
+
+def test_a_provider_that_is_slow_keeps_nobody_waiting_whose_key_is_known(provided: Tokens, clock: Clock, tmp_path: Path) -> None:
+    provided.read_bearer(signed())
+    said = (place := tmp_path / "keys.json").read_text()
+    place.unlink()
+    os.mkfifo(place)  # whoever reads it waits until somebody writes
+    clock.now += 3700
+    later = signed(exp=NOW + 4000)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(provided.read_bearer, later)
+        with place.open("w") as slow:  # opens once it is being read
+            assert provided.read_bearer(later).person == "auth0|ada"
+            slow.write(said)
+        assert first.result(10).person == "auth0|ada"
+
+
+def test_the_own_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    first = own_key(tmp_path / "folder")
+    assert len(first) == 64 and own_key(tmp_path / "folder") == first
+    assert (tmp_path / "folder" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_written_of_people_is_read_by_everybody_at_once(tmp_path: Path) -> None:
+    one, other = People(tmp_path), People(tmp_path)
+    one.put("ada", ["home", "barn", "home"], "correct horse battery")
+    ada = other.of("ada")
+    assert ada is not None and ada.devices == ("home", "barn")
+    assert knows(ada, "correct horse battery") and not knows(ada, "Correct horse battery")
+    one.put("ada", ["home"], None)
+    changed = other.of("ada")
+    assert changed is not None and changed.devices == ("home",) and changed.mark == ada.mark
+    one.put("ada", None, "another long password")
+    assert (again := other.of("ada")) is not None and again.mark != ada.mark and again.devices == ("home",)
+    assert one.path.stat().st_mode & 0o777 == 0o600 and "correct" not in one.path.read_text()
+
+
+def test_who_has_no_password_logs_in_with_none(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    people.put("bob", ["barn"], None)
+    assert not knows(people.of("bob"), "") and not knows(people.of("nobody"), "")
+
+
+def test_a_short_password_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PeopleError, match=str(SHORTEST_PASSWORD)):
+        People(tmp_path).put("ada", [], "x" * (SHORTEST_PASSWORD - 1))
+
+
+def test_a_file_that_breaks_is_as_before_and_one_that_was_never_good_is_named(tmp_path: Path) -> None:
+    people = People(tmp_path)
+    people.put("ada", ["home"], None)
+    people.path.write_text('{"ada": {"devices": "home"}}')
+    assert (ada := people.of("ada")) is not None and ada.devices == ("home",)
+    with pytest.raises(PeopleError, match=r"people\.json"):
+        People(tmp_path)
+    people.path.unlink()
+    assert people.of("ada") is None
