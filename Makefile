@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test prove mutants check alerts bench lock clean
+.PHONY: help env demo test browser prove mutants check alerts bench lock clean
 
 help: ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: env ## the whole of Wattfall on this machine, with real and invented readi
 
 test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+browser: env ## the dashboard's page in a real browser, which this machine has to have: any Chromium (pictures in build/page)
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 prove: env ## the long runs of everything that may go wrong, some 100 minutes (ARGS="--only crash --scale 0.1")
 	@$(BIN)/python -m tests.faults.prove $(ARGS)
@@ -38,9 +41,9 @@ bench: env ## how fast it is (ARGS="--help" shows what can be measured)
 # tailer is no wheel, and dsmr-parser needs it only to follow a file that grows, which ingest does not ask of it.
 lock: ## resolve the dependencies of pyproject.toml again into requirements.lock, and those of the image (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv" >&2; exit 1; }
-	@uv pip compile pyproject.toml --group ingest --group local --group dev --universal --generate-hashes \
+	@uv pip compile pyproject.toml --group dashboard --group ingest --group local --group dev --universal --generate-hashes \
 		--no-header --no-annotate --quiet --output-file requirements.lock
-	@uv pip compile pyproject.toml --group ingest --universal --generate-hashes --no-header --no-annotate --quiet \
+	@uv pip compile pyproject.toml --group dashboard --group ingest --universal --generate-hashes --no-header --no-annotate --quiet \
 		--constraints requirements.lock --no-emit-package tailer --output-file docker/requirements.lock
 
 clean: ## delete caches and what the demo kept (.venv stays)

@@ -1,0 +1,242 @@
+"""The page as people see it: a real browser, the real dashboard, the local stack's DynamoDB. What was seen is kept in build/page."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+from dashboard.files import FOLDER
+from metering.live import Live
+from tests.browser.conftest import picture
+from tests.dashboards import PASSWORD, House, send_live, serving
+
+LARGEST_FIRST_VIEW: Final = 100_000
+VIEWS: Final = [("day", "2026-10-24"), ("day", "2026-10-25"), ("day", "2026-03-29"), ("month", "2026-10"), ("year", "2026")]
+
+
+def go(page: Page, kind: str, span: str, device: str = "home") -> None:
+    """To a view by its address; returns when it is drawn."""
+    page.evaluate("hash => { location.hash = hash }", f"#/{device}/{kind}/{span}")
+    expect(page.locator("#csv")).to_have_attribute("href", f"/v1/devices/{device}/{kind}/{span}?format=csv")
+
+
+def bars(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.eval_on_selector_all(
+        "#chart [data-start]", "all => all.map(one => ({...one.dataset, said: one.getAttribute('aria-label')}))"
+    )
+    return found
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page)
+    return [f"{one['id']}: {node['html'][:150]}" for one in found.response["violations"] for node in one["nodes"]]
+
+
+def test_the_link_shows_the_house_and_does_not_stay_in_the_address(page: Page) -> None:
+    assert "token" not in page.url
+    assert re.search(r"/#/home/day/\d{4}-\d\d-\d\d$", page.url)
+    expect(page.locator("#device")).to_have_value("home")
+
+
+@pytest.mark.parametrize(("kind", "span"), VIEWS)
+def test_the_bars_are_what_is_stored(page: Page, house: House, kind: str, span: str) -> None:
+    go(page, kind, span)
+    seen = [(bar["start"], round(float(bar["import"]) * 1e6), round(float(bar["export"]) * 1e6)) for bar in bars(page) if "import" in bar]
+    stored = [(total.import_mwh, total.export_mwh) for total in house.stored(kind, span)]
+    assert [bar[1:] for bar in seen] == stored and stored
+
+
+@pytest.mark.parametrize(("kind", "larger", "span"), [("day", "month", "2026-10-24"), ("month", "year", "2026-10")])
+def test_the_sum_above_the_bars_is_the_stored_total_and_not_an_addition(page: Page, house: House, kind: str, larger: str, span: str) -> None:
+    go(page, kind, span)
+    larger_span = span[:7] if larger == "month" else span[:4]
+    with house.client("ada") as client:
+        periods = client.get(f"/v1/devices/home/{larger}/{larger_span}").json()["periods"]
+    total = next(period["total"] for period in periods if period["local"] == span)
+    digits = 2 if total["import_kwh"] < 10 else 1
+    expect(page.locator("#sums dd").first).to_contain_text(f"{total['import_kwh']:.{digits}f} kWh")
+    expect(page.locator("#sums")).to_contain_text(f"€{total['import_cost']:.2f}")
+
+
+def test_what_is_missing_or_estimated_looks_different_and_is_said(page: Page) -> None:
+    go(page, "day", "2026-10-24")
+    by_hour = {bar["start"][11:13]: bar for bar in bars(page)}
+    assert [hour for hour, bar in by_hour.items() if bar["quality"] == "unknown"] == ["03", "04"]
+    assert [hour for hour, bar in by_hour.items() if bar["quality"] == "guessed"] == ["05", "06", "07"]
+    assert "readings are missing" in by_hour["03"]["said"] and "100% estimated" in by_hour["05"]["said"]
+    assert page.locator("#chart rect.guessed").count() == 3 and page.locator("#chart rect.unknown").count() == 2
+    for text in ("estimated", "readings are missing"):
+        expect(page.locator("#legend")).to_contain_text(text)
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
+def test_a_day_has_the_hours_that_it_has(page: Page, day: str, hours: int) -> None:
+    go(page, "day", day)
+    assert len(bars(page)) == hours
+    twice = [bar["said"] for bar in bars(page) if bar["start"][11:13] == "02"]
+    assert len(set(twice)) == len(twice) == {23: 0, 25: 2}[hours]
+    assert all(offset in said for offset, said in zip(("GMT+2", "GMT+1"), twice, strict=False))
+
+
+def test_a_bar_leads_down_and_back_leads_up_by_mouse_and_by_keyboard(page: Page) -> None:
+    go(page, "year", "2026")
+    page.locator("#chart a").nth(9).click()
+    expect(page.locator("#view-title")).to_have_text("October 2026")
+    page.locator("#chart a").nth(23).focus()
+    expect(page.locator("#told")).to_contain_text("24 October 2026")
+    page.keyboard.press("Enter")
+    expect(page.locator("#view-title")).to_have_text("Saturday, 24 October 2026")
+    expect(page.locator("#view-title")).to_be_focused()
+    page.go_back()
+    expect(page.locator("#view-title")).to_have_text("October 2026")
+    page.reload()
+    expect(page.locator("#view-title")).to_have_text("October 2026")
+
+
+def test_the_power_moves_when_a_reading_comes_and_says_how_old_it_is(page: Page, house: House) -> None:
+    now = int(time.time() * 1000)
+    send_live(house.environ, Live("home", power_mw=1_234_000, power_at=now - 300_000, offset=1))
+    expect(page.locator("#power")).to_have_text("1.23 kW")
+    expect(page.locator("#age")).to_have_text("5 minutes ago")
+    expect(page.locator("#live")).to_have_class("old")
+    send_live(house.environ, Live("home", power_mw=-567_000, power_at=now, offset=2))
+    expect(page.locator("#power")).to_have_text("567 W")
+    expect(page.locator("#live-title")).to_have_text("Given to the grid now")
+    expect(page.locator("#age")).to_have_text(re.compile(r"\d+ seconds? ago"))
+
+
+def test_a_device_without_readings_says_so(page: Page) -> None:
+    go(page, "month", "2026-10", "empty")
+    expect(page.locator("#told")).to_have_text("Nothing is known of this time.")
+    expect(page.locator("#power")).to_have_text("–")
+    expect(page.locator("#age")).to_have_text("no reading yet")
+
+
+def test_the_neighbours_house_is_not_there(page: Page) -> None:
+    page.evaluate("location.hash = '#/barn/day/2026-10-24'")
+    expect(page.locator("#trouble")).to_have_text("There is no such device, or it is not yours.")
+    expect(page.locator("#view")).to_be_hidden()
+    expect(page.locator("#live")).to_be_hidden()
+    page.evaluate("location.hash = '#/home/day/2026-10-24'")
+    expect(page.locator("#view")).to_be_visible()
+    expect(page.locator("#trouble")).to_have_text("")
+
+
+def test_a_date_that_is_none_is_said(page: Page) -> None:
+    page.evaluate("location.hash = '#/home/day/2026-02-30'")
+    expect(page.locator("#trouble")).to_have_text("There is no such date.")
+    expect(page.locator("#view")).to_be_hidden()
+
+
+def test_an_address_that_says_nothing_leads_to_today(page: Page) -> None:
+    today = page.url
+    page.evaluate("location.hash = '#/home/week/soon'")
+    expect(page).to_have_url(today)
+
+
+def test_another_persons_link_in_the_same_window_shows_their_devices(page: Page, house: House) -> None:
+    page.goto(house.link("bob"))
+    expect(page.locator("#device option")).to_have_text(["barn"])
+    expect(page.locator("#told")).to_have_text("Nothing is known of this time.")
+
+
+def test_a_dashboard_that_is_away_is_said_and_so_is_that_it_is_back(browser: Browser, house: House) -> None:
+    with serving(house.environ) as url:
+        port = int(url.rpartition(":")[2])
+        page = browser.new_page(locale="en")
+        page.goto(url + house.link("ada").removeprefix(house.url))
+        page.wait_for_selector("#chart svg")
+    expect(page.locator("#trouble")).to_contain_text("The dashboard does not answer", timeout=20_000)
+    expect(page.locator("#chart svg")).to_be_visible()
+    with serving(house.environ, port):
+        expect(page.locator("#trouble")).to_have_text("", timeout=30_000)
+    page.close()
+
+
+def test_a_name_and_a_password_open_the_page_and_log_out_closes_it(context: BrowserContext, house: House) -> None:
+    page = context.new_page()
+    page.goto(house.url)
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#refused")).to_have_text("The name or the password is wrong.")
+    assert violations(page) == []
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#chart svg")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("#login")).to_be_visible()
+    expect(page.locator("#view")).to_be_hidden()
+    assert context.cookies() == []
+
+
+def test_a_link_that_is_not_valid_any_more_says_so(context: BrowserContext, house: House) -> None:
+    page = context.new_page()
+    page.goto(f"{house.url}/#token=old.old.old")
+    expect(page.locator("#refused")).to_have_text("This link is not valid any more.")
+
+
+@pytest.mark.parametrize("language", ["en", "nl"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desktop"])
+def test_everybody_can_use_it_in_each_look(browser: Browser, house: House, width: int, scheme: Any, language: str) -> None:
+    with browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language) as context:
+        page = context.new_page()
+        page.goto(house.link("ada"))
+        page.wait_for_selector("#chart svg")
+        assert page.evaluate("document.documentElement.lang") == language
+        for kind, span in (("day", "2026-10-24"), ("month", "2026-10"), ("year", "2026")):
+            go(page, kind, span)
+            page.locator("summary").click() if kind == "day" else None
+            assert violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something sticks out"
+            assert picture(page, f"{kind}-{'phone' if width < 1000 else 'desktop'}-{scheme}-{language}").stat().st_size
+
+
+def test_both_languages_say_the_same() -> None:
+    english, dutch = (json.loads((FOLDER / "words" / f"{name}.json").read_text(encoding="utf-8")) for name in ("en", "nl"))
+    assert list(english) == list(dutch)
+    blanks = [{name: re.findall(r"\{\w+\}", text) for name, text in words.items()} for words in (english, dutch)]
+    assert blanks[0] == blanks[1]
+    source = "".join(path.read_text(encoding="utf-8") for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.html")])
+    assert [name for name in english if name.rpartition("_")[0] not in ("before", "after") and f'"{name}"' not in source] == []
+
+
+def first_view(context: BrowserContext, house: House) -> tuple[float, int]:
+    """How many seconds and, packed, how many bytes it takes from a link to the bars."""
+    page, asked = context.new_page(), list[Request]()
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
+    page.on("request", note)
+    began = time.monotonic()
+    page.goto(house.link("ada"))
+    page.wait_for_selector("#chart svg")
+    took = time.monotonic() - began
+    answers = [answer for one in asked if "stream" not in one.url and (answer := one.response()) and answer.status == 200]
+    return took, sum(len(gzip.compress(answer.body())) for answer in answers)
+
+
+def test_the_first_view_is_small(browser: Browser, house: House) -> None:
+    """How long it takes is only told (`-s`), since a machine may be busy with something else."""
+    for state in ("cold", "warm"):
+        with browser.new_context(locale="en") as context:
+            took, size = first_view(context, house)
+        print(f"first view, {state}: {size:,} bytes packed, {took:.2f} s")
+        assert 1000 < size <= LARGEST_FIRST_VIEW
+
+
+def test_no_file_of_the_page_names_another_host() -> None:
+    def hosts(path: Path) -> list[str]:
+        return [host for host in re.findall(r"https?://[\w.]+", path.read_text(encoding="utf-8")) if host != "http://www.w3.org"]
+
+    assert [(path.name, hosts(path)) for path in FOLDER.rglob("*.*") if hosts(path)] == []
