@@ -30,6 +30,10 @@ SETTINGS: Final = {
     "WATTFALL_FLUSH_MONTHS_S": "1",
     "WATTFALL_KEEP_HOURS_MONTHS": "1200",
     "WATTFALL_SINK_THREADS": "4",
+    "WATTFALL_DASHBOARD_PORT": "0",
+    "WATTFALL_CURRENCY": "GBP",
+    "WATTFALL_PRICE_IMPORT": "0.27",
+    "WATTFALL_PRICE_EXPORT": "0.15",
 }
 """Short intervals, because somebody is watching; and hours are kept for a century, because some of the readings are of 2013."""
 
@@ -49,7 +53,11 @@ class Crew:
     def __init__(self, guard: Guard, folder: Path) -> None:
         self._guard, self.folder = guard, folder
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WATTFALL_")) or name == "WATTFALL_CACHE"}
-        self.environ |= SETTINGS | {"WATTFALL_STATE_DIR": str(folder / "worker"), "PYTHONUNBUFFERED": "1"}
+        self.environ |= SETTINGS | {
+            "WATTFALL_STATE_DIR": str(folder / "worker"),
+            "WATTFALL_DASHBOARD_DIR": str(folder / "dashboard"),
+            "PYTHONUNBUFFERED": "1",
+        }
         self._watched: dict[asyncio.Task[int], tuple[str, Path]] = {}
 
     def log(self, name: str) -> Path:
@@ -127,20 +135,21 @@ class Crew:
 
     async def stack(self) -> None:
         """Starts the local stack and takes over the environment that it prints. Raises Failed if that is not this machine."""
-        process = await self.start("stack", "local", "up", "--state", str(self.folder / "stack"))
-        while (line := self._announced()) is None:
-            if process.returncode is not None:
-                raise failed(command_line("local", "up"), process.returncode, self.log("stack"))
-            await asyncio.sleep(POLL_S)
+        await self.start("stack", "local", "up", "--state", str(self.folder / "stack"))
+        line = await self.heard("stack", "{")
         variables: dict[str, str] = json.loads(line)
         endpoints = (variables["WATTFALL_BROKERS"], variables["AWS_ENDPOINT_URL_DYNAMODB"].removeprefix("http://"))
         if not all(endpoint.startswith("127.0.0.1:") for endpoint in endpoints):
             raise Failed(f"the local stack is not on this machine, but at {' and '.join(endpoints)}: nothing was sent")
         self.environ |= variables
 
-    def _announced(self) -> str | None:
-        said = self.log("stack").read_text(errors="replace").splitlines(keepends=True)
-        return next((line for line in said if line.startswith("{") and line.endswith("\n")), None)
+    async def heard(self, name: str, word: str) -> str:
+        """The first whole line with this word that a command says. One that ends instead is for `watching`."""
+        while True:
+            said = self.log(name).read_text(errors="replace").splitlines(keepends=True) if self.log(name).exists() else []
+            if line := next((line for line in said if word in line and line.endswith("\n")), None):
+                return line
+            await asyncio.sleep(POLL_S)
 
 
 @contextlib.asynccontextmanager

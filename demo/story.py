@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from rich.console import Console
@@ -23,6 +23,8 @@ BEFORE_S: Final = 3600
 DONE_WITHIN_S: Final = 300
 NAMED: Final = 20
 REAL_HOUSE: Final = "house-1"
+SEEN: Final = (*(meter.device for meter in METERS), house.DEVICE, REAL_HOUSE)
+"""What the link of the demo shows, the meters that go on sending first."""
 VIEWS: Final = (
     (
         "a day by hours",
@@ -82,7 +84,18 @@ class Story:
         with self._step("every stored total against the oracle"):
             self.equal = self.check(exported)
         if self.equal and not once:
-            await live(self.crew, METERS, self.console)
+            async with self.dashboard():
+                await live(self.crew, METERS, self.console)
+
+    @contextlib.asynccontextmanager
+    async def dashboard(self) -> AsyncIterator[None]:
+        """The dashboard, and a link that opens it for somebody who may see what the demo sent."""
+        async with self.crew.working("dashboard", "dashboard", "serve"):
+            said = (await self.crew.heard("dashboard", "the dashboard is at ")).split()[-1]
+            self.crew.environ["WATTFALL_DASHBOARD_URL"] = said
+            link = await self.crew.ask("dashboard", "token", "you", "--devices", ",".join(SEEN), "--link")
+            self.console.print(f"\n[bold]the same in a browser[/]: {link.decode().strip()}", highlight=False, soft_wrap=True)
+            yield
 
     async def send(self) -> None:
         """The shared samples, the invented house, and the last hour of the simulated meters; the telegrams twice, which must not matter."""

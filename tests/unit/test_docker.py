@@ -30,7 +30,7 @@ def test_the_image_runs_the_versions_that_were_tested() -> None:
     runs, tested = pins(ROOT / "docker" / "requirements.lock"), pins(ROOT / "requirements.lock")
     assert runs.items() <= tested.items(), AGAIN
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["ingest"]]
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dashboard"], *project["dependency-groups"]["ingest"]]
     direct = dict(re.fullmatch(r"([a-z0-9-]+)(?:\[.*\])?==(.+)", line).groups() for line in wanted)  # type: ignore[union-attr,misc]
     assert direct.items() <= runs.items(), AGAIN
 

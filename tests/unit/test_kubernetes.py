@@ -10,8 +10,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from agents.arguments import parser
+from agents.arguments import parser as agents
+from dashboard.__main__ import parser as dashboard
+from dashboard.settings import Settings as DashboardSettings
 from docs.variables import READERS, names
+from dynamodb.__main__ import parser as dynamodb
 from dynamodb.settings import Settings as DynamoSettings
 from streams.app import Worker
 from streams.page import Page
@@ -26,6 +29,7 @@ BASE: Final = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
 SET: Final = dict(line.split("=", 1) for line in (FOLDER / "settings.env").read_text().splitlines())
 SETTINGS: Final = Settings.from_environ(SET)
 OBJECTS: Final[list[dict[str, Any]]] = [each for path in BASE["resources"] for each in yaml.safe_load_all((FOLDER / path).read_text())]
+PARSERS: Final = {"agents": agents, "dynamodb": dynamodb, "dashboard": dashboard}
 KNOWN: Final = {name for reader in READERS for name in names(reader)} | {"AWS_REGION"}
 """What can be set."""
 BESIDES_HOT_BYTES: Final = 300 * MEBIBYTE
@@ -46,6 +50,8 @@ def pods() -> Iterator[tuple[str, dict[str, Any]]]:
 
 PODS: Final = dict(pods())
 ROLES: Final = {"waterfall": called("StatefulSet"), "sinks": called("Deployment")}
+KEPT_UP: Final = {**ROLES, "dashboard": called("Deployment")}
+"""What is there all the time."""
 CONTAINERS: Final = {name: one for name, pod in PODS.items() for one in pod["containers"]}
 
 
@@ -104,8 +110,8 @@ def test_the_folder_of_ones_own_that_the_page_shows_changes_what_is_there() -> N
 def test_a_container_runs_a_command_that_there_is_with_the_settings(name: str) -> None:
     one = CONTAINERS[name]
     python, flag, package, *arguments = one["command"]
-    assert (python, flag) == ("python", "-m") and package in {"agents", "dynamodb"}
-    assert package == "dynamodb" or parser().parse_args(arguments)
+    assert (python, flag) == ("python", "-m") and package in PARSERS
+    assert PARSERS[package]().parse_args(arguments)
     assert one["image"] == BASE["images"][0]["name"] and one["envFrom"] == [{"configMapRef": {"name": BASE["configMapGenerator"][0]["name"]}}]
 
 
@@ -123,19 +129,35 @@ def test_a_pod_may_do_no_more_than_a_container_of_compose(name: str) -> None:
 
 def test_only_who_asks_aws_has_an_account() -> None:
     accounts = {name: pod.get("serviceAccountName") for name, pod in PODS.items()}
-    assert accounts == {"waterfall": None, "topics": None, "sinks": "sinks", "tables": "tables"}
+    assert accounts == {"waterfall": None, "topics": None, "sinks": "sinks", "tables": "tables", "dashboard": "dashboard"}
     assert all(pod.get("automountServiceAccountToken") is False or pod["serviceAccountName"] in called("ServiceAccount") for pod in PODS.values())
+
+
+@pytest.mark.parametrize("name", KEPT_UP)
+def test_pods_are_found_by_all_that_look_for_them(name: str) -> None:
+    controller = KEPT_UP[name][name]["spec"]
+    labels = controller["template"]["metadata"]["labels"]
+    assert controller["selector"] == called("PodDisruptionBudget")[name]["spec"]["selector"] == {"matchLabels": labels}
+    assert called("Service")[name]["spec"]["selector"] == labels
+    assert PODS[name]["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": labels}
+
+
+def test_the_dashboard_is_reached_at_its_port_from_everywhere_and_nothing_else_is() -> None:
+    (rule,) = called("NetworkPolicy")["dashboard"]["spec"]["ingress"]
+    assert called("NetworkPolicy")["dashboard"]["spec"]["podSelector"] == called("Deployment")["dashboard"]["spec"]["selector"]
+    (port,) = CONTAINERS["dashboard"]["ports"]
+    assert rule == {"ports": [{"port": port["containerPort"]}]} and port["containerPort"] == DashboardSettings().port
+    assert called("Service")["dashboard"]["spec"]["ports"][0]["targetPort"] == port["name"]
+
+
+def test_the_dashboard_looks_for_its_people_where_they_are() -> None:
+    environ = {each["name"]: each["value"] for each in CONTAINERS["dashboard"]["env"]}
+    (mounted,) = CONTAINERS["dashboard"]["volumeMounts"]
+    assert str(DashboardSettings.from_environ(SET | environ).folder) == mounted["mountPath"] and mounted["readOnly"]
 
 
 @pytest.mark.parametrize("role", ROLES)
 class TestRoles:
-    def test_its_pods_are_found_by_all_that_look_for_them(self, role: str) -> None:
-        controller = ROLES[role][role]["spec"]
-        labels = controller["template"]["metadata"]["labels"]
-        assert controller["selector"] == called("PodDisruptionBudget")[role]["spec"]["selector"] == {"matchLabels": labels}
-        assert called("Service")[role]["spec"]["selector"] == labels
-        assert PODS[role]["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": labels}
-
     def test_it_has_time_to_stop(self, role: str) -> None:
         assert PODS[role]["terminationGracePeriodSeconds"] > Worker.STOP_S + 5
 
