@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import cost, measures, report
+from bench import cost, measures, report, views
 from bench.stack import ROOT, BenchError, Stack, running
 from dynamodb.settings import Flushes
 from metering.reading import MAX_READINGS
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     for name, (words, _) in MEASURED.items():
         commands.add_parser(name, parents=[scaled], help=words)
     commands.add_parser("volume", parents=[scaled], help="bytes in Kafka a reading and memory a device, counted without a Kafka")
+    commands.add_parser("views", parents=[scaled], help="how long the dashboard takes for a view at 200 requests a second")
     add_cost(commands.add_parser("cost", help="what a number of devices and a choice of intervals cost", epilog=COST_EXAMPLE, formatter_class=plain))
     return top
 
@@ -121,6 +122,8 @@ def measure(command: str, part: float, console: Console) -> int:
                 report.keep(results)
     if command in ("volume", "all"):
         results |= measures.volume(part)
+    if command in ("views", "all"):
+        results |= views.measure(part)
     report.keep(results)
     report.show(results, console)
     console.print(f"kept in {report.FILE.relative_to(ROOT)}")

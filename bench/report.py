@@ -24,6 +24,7 @@ AT_MOST: Final = {
     "row_bytes_per_reading.10s": 250,
     "row_bytes_per_reading.60s": 50,
     "freshness.p99_s": 2,
+    "views.p99_ms": 50,
 }
 SPEEDS: Final = {
     "floor": "floor: aiokafka + orjson, record by record",
@@ -66,7 +67,7 @@ def speeds(results: Results) -> Table:
 
 
 def limits(results: Results) -> Table:
-    """Recovery, freshness, and the share of the floor."""
+    """Recovery, freshness, views, and the share of the floor."""
     table = new("Limits", "", "measured", "must be")
     lines = {
         "single.of_floor": ("one reading a message, × floor", "{:.2f}"),
@@ -76,6 +77,8 @@ def limits(results: Results) -> Table:
         "freshness.live_p99_s": ("sent until in the live item, p99", "{:.2f} s"),
         "freshness.hour_p99_s": ("sent until in the hour's item, p99; checkpoint 1 s", "{:.2f} s"),
         "freshness.p99_s": ("the later of both", "{:.2f} s"),
+        "views.p50_ms": ("a day by hours over HTTP, 200 requests/s, p50", "{:.1f} ms"),
+        "views.p99_ms": ("the same, p99", "{:.1f} ms"),
         "row_bytes_per_reading.10s": ("table rows of readings_to_hours a reading, checkpoint 10 s", "{:.0f} B"),
         "row_bytes_per_reading.60s": ("table rows of readings_to_hours a reading, checkpoint 60 s", "{:.0f} B"),
     }

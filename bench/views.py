@@ -1,0 +1,90 @@
+"""How long a person waits for a view: the dashboard as it is run in earnest, asked at a fixed rate whether it keeps up or not.
+
+DynamoDB is one that takes a fixed time (`still_dynamodb.py`). An answer's time runs from when its request was due, so what had to wait counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from bench.freshness import p99
+from bench.progress import step
+from bench.report import Results
+from bench.role import started
+from bench.stack import BenchError
+from bench.still_dynamodb import DAY, DEVICE
+from dashboard.access import Access
+from dashboard.settings import Settings
+
+PER_S: Final = 200
+FOR_S: Final = 20
+WARMING_S: Final = 2
+LATENCY_MS: Final = 5
+START_S: Final = 60.0
+CONNECTIONS: Final = 64
+
+
+def measure(scale: float) -> Results:
+    """p50 and p99 of a day by hours, ms. Raises BenchError if any answer is not one."""
+    asked = max(PER_S, round(PER_S * FOR_S * scale))
+    with (
+        step(f"asking the dashboard {PER_S} times a second for a day by hours, over a DynamoDB of {LATENCY_MS} ms", asked),
+        tempfile.TemporaryDirectory() as folder,
+        started("bench.still_dynamodb", str(LATENCY_MS), environ=os.environ) as still,
+    ):
+        endpoint = still.await_lines("^http", 1, START_S)[0][2]
+        environ = surroundings(endpoint, Path(folder))
+        with started("dashboard", "serve", environ=environ) as dashboard:
+            address = dashboard.await_lines("the dashboard is at", 1, START_S)[0][2].split()[-1]
+            took = asyncio.run(ask(f"{address}/v1/devices/{DEVICE}/day/{DAY}", token(Path(folder)), asked))
+    return {"views.p50_ms": took[len(took) // 2], "views.p99_ms": p99(took)}
+
+
+def surroundings(endpoint: str, folder: Path) -> dict[str, str]:
+    """Of the dashboard; of this process's own nothing about AWS or Wattfall."""
+    clean: Mapping[str, str] = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WATTFALL_"))}
+    return {
+        **clean,
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "WATTFALL_DASHBOARD_DIR": str(folder),
+        "WATTFALL_DASHBOARD_PORT": "0",
+        "WATTFALL_DASHBOARD_RATE": "100000",
+    }
+
+
+def token(folder: Path) -> str:
+    """Of somebody who may see the device."""
+    access = Access(Settings(folder=folder))
+    access.people.put("bench", [DEVICE], None)
+    return access.tokens.development("bench")
+
+
+async def ask(url: str, bearer: str, count: int) -> list[float]:
+    """The times of `count` answers in ms, sorted; those of the first seconds are not counted."""
+    warming = WARMING_S * PER_S
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {bearer}"}) as session:
+        begun = time.perf_counter()
+        took = await asyncio.gather(*(once(session, url, begun + number / PER_S) for number in range(warming + count)))
+    return sorted(took[warming:])
+
+
+async def once(session: aiohttp.ClientSession, url: str, due: float) -> float:
+    """One request at its time."""
+    await asyncio.sleep(due - time.perf_counter())
+    async with session.get(url) as answer:
+        body = await answer.read()
+        if answer.status != 200 or body.count(b'"import_kwh"') != 24:
+            raise BenchError(f"the dashboard answered {answer.status}: {body[:200]!r}")
+    return (time.perf_counter() - due) * 1000
