@@ -64,6 +64,7 @@ class View(Answer):
     device: str
     grain: Literal["hour", "day", "month"] = Field(description="What its periods are.")
     zone: str
+    as_of: datetime = Field(description="The server's time, to tell by what is past and how long ago.")
     start: datetime
     end: datetime
     tariff: Tariff | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from dashboard import views
 from dashboard.answers import Live, View
@@ -31,8 +30,7 @@ class Stored:
         self, reader: Reader, threads: Threads, calendar: Calendar, tariff: Tariff | None, settled_s: int, clock: Callable[[], float]
     ) -> None:
         self._reader, self._threads, self._tariff = reader, threads, tariff
-        self._calendar, self._zone = calendar, ZoneInfo(calendar.zone)
-        self._settled_s, self._clock = settled_s, clock
+        self._calendar, self._settled_s, self._clock = calendar, settled_s, clock
 
     @property
     def zone(self) -> str:
@@ -56,4 +54,4 @@ class Stored:
 
     def told(self, device: str, live: metering.Live | None) -> Live:
         """A live reading as an answer of now."""
-        return views.live(device, live, self._clock(), self._zone)
+        return views.live(device, live, self._clock(), self._calendar.tzinfo)

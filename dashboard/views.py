@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from dashboard.answers import Live, Period, Quantity, Tariff, View
 from dashboard.settings import MICRO
@@ -30,13 +29,14 @@ _NAMES: Final = {Grain.HOUR: "%H:%M", Grain.DAY: "%Y-%m-%d", Grain.MONTH: "%Y-%m
 def view(device: str, grain: Grain, span: str, totals: Sequence[Total], now_s: float, calendar: Calendar, prices: Prices | None) -> View:
     """The answer for a local date, month or year `span`, from the totals that one Query brought. Raises NoSpan."""
     start, end = parse_span(span, calendar)
-    zone = ZoneInfo(calendar.zone)
+    zone = calendar.tzinfo
     spans = list(periods(start, end, grain, calendar))
     of_start = {total.start: total for total in totals}
     return View(
         device=device,
         grain=grain.value,
         zone=calendar.zone,
+        as_of=datetime.fromtimestamp(now_s, zone),
         start=datetime.fromtimestamp(start, zone),
         end=datetime.fromtimestamp(end, zone),
         tariff=None if prices is None else _tariff(prices),
@@ -45,7 +45,7 @@ def view(device: str, grain: Grain, span: str, totals: Sequence[Total], now_s: f
     )
 
 
-def live(device: str, stored: metering.Live | None, now_s: float, zone: ZoneInfo) -> Live:
+def live(device: str, stored: metering.Live | None, now_s: float, zone: tzinfo) -> Live:
     """The answer for a device's live reading; None is a device that never sent one."""
     held = stored or metering.Live(device)
     return Live(
@@ -78,7 +78,7 @@ def _tariff(prices: Prices) -> Tariff:
     return Tariff(currency=prices.currency, import_price=prices.import_micro / MICRO, export_price=prices.export_micro / MICRO)
 
 
-def _period(edges: tuple[int, int], total: Total | None, grain: Grain, now_s: float, zone: ZoneInfo, prices: Prices | None) -> Period:
+def _period(edges: tuple[int, int], total: Total | None, grain: Grain, now_s: float, zone: tzinfo, prices: Prices | None) -> Period:
     start, end = (datetime.fromtimestamp(edge, zone) for edge in edges)
     return Period(
         start=start,
@@ -90,7 +90,7 @@ def _period(edges: tuple[int, int], total: Total | None, grain: Grain, now_s: fl
     )
 
 
-def _quantity(total: Total, zone: ZoneInfo, prices: Prices | None) -> Quantity:
+def _quantity(total: Total, zone: tzinfo, prices: Prices | None) -> Quantity:
     net_mwh = total.integral_import_mwh - total.integral_export_mwh
     energy_mwh = abs(total.import_mwh) + abs(total.export_mwh)
     guessed_mwh = abs(total.estimated_import_mwh) + abs(total.estimated_export_mwh)
@@ -132,5 +132,5 @@ def _per(value: int | None, unit: int) -> float | None:
     return None if value is None else value / unit
 
 
-def _instant(at_ms: int | None, zone: ZoneInfo) -> datetime | None:
+def _instant(at_ms: int | None, zone: tzinfo) -> datetime | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms / _MILLI, zone)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dynamodb.errors import StoreError
 from dynamodb.items import NoItem
 from metering.live import Live
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Seen(NamedTuple):
@@ -74,6 +77,8 @@ class Watch:
         while True:
             try:
                 channel.tell(Seen(await self._read(device)))
-            except (StoreError, NoItem):
+            except Exception as error:  # whatever it is, they are told, and the next look may bring it
+                if not isinstance(error, StoreError | NoItem):
+                    _log.exception("the live reading of %s", device)
                 channel.tell(Seen(channel.seen.live if channel.seen else None, trouble=True))
             await asyncio.sleep(self._every_s)

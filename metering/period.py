@@ -23,10 +23,10 @@ _V = TypeVar("_V")
 
 
 class Calendar:
-    """The periods of one IANA zone. Raises ValueError for a zone that does not exist."""
+    """The periods of one IANA zone: `zone` is its name, `tzinfo` its rules. Raises ValueError for a zone that does not exist."""
 
     def __init__(self, zone: str) -> None:
-        self._zone = _pinned(zone)
+        self.tzinfo = _pinned(zone)
         self.zone = zone
         self._hours: dict[int, tuple[int, int]] = {}
         self._days: dict[dt.date, int] = {}
@@ -70,7 +70,7 @@ class Calendar:
         return day
 
     def _local(self, at_s: int) -> dt.datetime:
-        return dt.datetime.fromtimestamp(at_s, dt.UTC).astimezone(self._zone)
+        return dt.datetime.fromtimestamp(at_s, dt.UTC).astimezone(self.tzinfo)
 
     def _offset(self, at_s: int) -> int:
         offset = self._local(at_s).utcoffset()
@@ -93,7 +93,7 @@ class Calendar:
         """The start of the first hour whose local date is `day` or, where the calendar skipped it, later."""
         known = self._days.get(day)
         if known is None:
-            noon = dt.datetime(day.year, day.month, day.day, 12, tzinfo=self._zone)
+            noon = dt.datetime(day.year, day.month, day.day, 12, tzinfo=self.tzinfo)
             at_ms = int(noon.timestamp()) * 1000 - 30 * _HOUR_S * 1000
             while self._local(self.hour(at_ms)[0] // 1000).date() < day:
                 at_ms = self.hour(at_ms)[1]

@@ -6,15 +6,20 @@ import asyncio
 import csv
 import io
 from contextlib import aclosing
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, reset_tzpath
 
 import pytest
 
 from dashboard.routes import wants_csv
 from dashboard.settings import Tariff
-from dashboard.views import COLUMNS, table, view
+from dashboard.views import COLUMNS, live, table, view
 from dashboard.watch import Seen, Watch
 from dynamodb.errors import StoreBusy
+from dynamodb.items import NoItem
 from metering.live import Live
 from metering.period import Calendar
 from metering.total import Grain, Total
@@ -76,6 +81,28 @@ def test_a_total_of_another_zones_calendar_is_counted_and_not_shown() -> None:
     assert found.astray == 1 and not any(period.total for period in found.periods)
 
 
+def test_periods_are_named_by_the_rules_that_made_them_and_not_by_the_machines(tmp_path: Path) -> None:
+    """A machine whose zone files say that Amsterdam is UTC, as if its law were of another year."""
+    (tmp_path / "Europe").mkdir()
+    (tmp_path / "Europe" / "Amsterdam").write_bytes(files("tzdata").joinpath("zoneinfo", "UTC").read_bytes())
+    ZoneInfo.clear_cache(only_keys=["Europe/Amsterdam"])
+    reset_tzpath([tmp_path])
+    try:
+        assert datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/Amsterdam")).utcoffset() == timedelta(0)
+        year = view("d", Grain.MONTH, "2026", [], LATER, Calendar("Europe/Amsterdam"), None)
+        seen = live("d", Live("d", power_mw=1, power_at=LATER * 1000), LATER, Calendar("Europe/Amsterdam").tzinfo)
+    finally:
+        reset_tzpath()
+        ZoneInfo.clear_cache(only_keys=["Europe/Amsterdam"])
+    assert [month.local for month in year.periods] == [f"2026-{number:02}" for number in range(1, 13)]
+    assert year.start.isoformat() == "2026-01-01T00:00:00+01:00"
+    assert seen.power_at is not None and seen.power_at.isoformat() == seen.as_of.isoformat() == "2026-12-01T01:00:00+01:00"
+
+
+def test_a_view_says_of_when_it_is() -> None:
+    assert shown().as_of.isoformat() == "2026-12-01T01:00:00+01:00"
+
+
 def test_csv_has_all_columns_and_nothing_where_nothing_is_known() -> None:
     rows = list(csv.DictReader(io.StringIO(table(shown(hour_total())))))
     assert len(rows) == 25 and tuple(rows[0]) == COLUMNS
@@ -107,12 +134,12 @@ class Table:
     def __init__(self) -> None:
         self.asked = 0
         self.live: Live | None = None
-        self.busy = False
+        self.fault: Exception | None = None
 
     async def read(self, device: str) -> Live | None:
         self.asked += 1
-        if self.busy:
-            raise StoreBusy("not now")
+        if self.fault:
+            raise self.fault
         return self.live
 
 
@@ -126,14 +153,15 @@ async def test_two_who_look_at_one_device_ask_once_and_both_see_what_changes() -
         assert await anext(one) == await anext(other) == Seen(stored.live)
 
 
-async def test_trouble_is_told_once_with_what_was_known_and_so_is_its_end() -> None:
+@pytest.mark.parametrize("fault", [StoreBusy("not now"), NoItem("no live reading"), RuntimeError("a bug")], ids=lambda fault: type(fault).__name__)
+async def test_trouble_is_told_once_with_what_was_known_and_so_is_its_end(fault: Exception) -> None:
     stored = Table()
     stored.live = Live("d", power_mw=1, power_at=1)
     async with aclosing(Watch(stored.read, every_s=0).follow("d", 10)) as following:
         assert await anext(following) == Seen(stored.live)
-        stored.busy = True
+        stored.fault = fault
         assert await anext(following) == Seen(stored.live, trouble=True)
-        stored.busy = False
+        stored.fault = None
         assert await anext(following) == Seen(stored.live)
 
 
