@@ -10,19 +10,16 @@ import socket
 import sys
 from collections.abc import Sequence
 
-import uvicorn
-
 from dashboard.access import Access
 from dashboard.app import application
 from dashboard.people import People, PeopleError
+from dashboard.server import BACKLOG, server
 from dashboard.settings import Settings
 from dashboard.tokens import NoToken
 from dynamodb.settings import Settings as DynamoSettings
 from settings.environ import SettingError
 
 MISTAKE = 2
-STOP_S = 3
-CONNECTIONS = 1000
 EXAMPLE = """example:
   export WATTFALL_ZONE=Europe/Amsterdam AWS_REGION=eu-west-1
   python -m dashboard person ada --devices home,barn --password
@@ -56,18 +53,10 @@ def serve(settings: Settings) -> int:
     """Answers until it is stopped."""
     app = application(settings, DynamoSettings.from_environ(os.environ))
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.create_server((settings.host, settings.port), family=family, backlog=CONNECTIONS)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=STOP_S,
-    )
+    listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     print(f"wattfall: the dashboard is at {address(settings, listening.getsockname()[1])}", file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, stopped)  # uvicorn ends in order, and then raises the signal again as it was before
-    uvicorn.Server(config).run([listening])
+    server(app).run([listening])
     return 0
 
 
@@ -80,7 +69,7 @@ def person(settings: Settings, asked: argparse.Namespace) -> int:
     """Writes what is said of a person into people.json."""
     password = None
     if asked.password:
-        password = getpass.getpass(f"password of {asked.person}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        password = getpass.getpass(f"password of {asked.person}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     kept = People(settings.folder).put(asked.person, devices(asked), password)
     print(f"{asked.person} may see {', '.join(kept.devices) or 'nothing'}, {'with' if kept.password else 'without'} a password")
     return 0

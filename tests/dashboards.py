@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import time
@@ -14,8 +15,13 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from uvicorn import Server
 
+from dashboard.app import application
 from dashboard.people import People
+from dashboard.server import server
+from dashboard.settings import Settings as DashboardSettings
+from dashboard.tokens import Tokens, own_key
 from dynamodb import schema
 from dynamodb.client import asking_client, writing_client
 from dynamodb.reader import Reader
@@ -95,9 +101,18 @@ def command(environ: dict[str, str], *arguments: str, code: int = 0, typed: str 
 
 def admit(environ: dict[str, str]) -> None:
     """Tells the dashboard of everybody in PEOPLE; ada has a password."""
-    people = People(Path(environ["WATTFALL_DASHBOARD_DIR"]))
     for name, devices in PEOPLE.items():
-        people.put(name, devices.split(","), PASSWORD if name == "ada" else None)
+        people(environ).put(name, devices.split(","), PASSWORD if name == "ada" else None)
+
+
+def people(environ: dict[str, str]) -> People:
+    """Of whom the dashboard knows."""
+    return People(Path(environ["WATTFALL_DASHBOARD_DIR"]))
+
+
+def token(environ: dict[str, str], person: str) -> str:
+    """As `python -m dashboard token` prints it."""
+    return Tokens(own_key(Path(environ["WATTFALL_DASHBOARD_DIR"])), time.time).development(person)
 
 
 class House:
@@ -105,7 +120,7 @@ class House:
 
     def __init__(self, environ: dict[str, str], url: str) -> None:
         self.environ, self.url = environ, url
-        self.tokens = {name: command(environ, "token", name).stdout.strip() for name in ("ada", "bob")}
+        self.tokens = {name: token(environ, name) for name in PEOPLE}
 
     def client(self, person: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.tokens[person]}"} if person else {}
@@ -135,6 +150,29 @@ def furnished(stack: Stack, name: str, folder: Path) -> Iterator[House]:
     admit(environ)
     with serving(environ) as url:
         yield House(environ, url)
+
+
+@contextmanager
+def inside(environ: dict[str, str]) -> Iterator[str]:
+    """The same on a thread of this process, which has imported everything already: for what is not about a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        app = application(DashboardSettings.from_environ(environ), Settings.from_environ(environ))
+    with listening(server(app)) as url:
+        yield url
+
+
+@contextmanager
+def listening(served: Server) -> Iterator[str]:
+    """A server on a thread of its own; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as here, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(served.run, [here])
+        try:
+            yield f"http://127.0.0.1:{here.getsockname()[1]}"
+        finally:
+            served.should_exit = True
+            running.result(30)
 
 
 @contextmanager
