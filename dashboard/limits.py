@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, TypeVar
 
 from dynamodb.errors import StoreBusy
@@ -17,7 +18,10 @@ WAIT_S: Final = 2.0
 
 
 class Buckets:
-    """For each key `burst` at once and `rate` a second after that (token bucket); those that were used last are remembered. `clock` in s."""
+    """For each key `burst` at once and `rate` a second after that (token bucket); those that were used last are remembered.
+
+    `clock`: seconds that never go back, whatever the time of day does.
+    """
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
         self._rate, self._burst, self._clock = rate, burst, clock
@@ -35,9 +39,23 @@ class Buckets:
             self._full.popitem(last=False)
         return 0.0 if taken else (1 - left) / self._rate
 
+    def give(self, key: Hashable) -> None:
+        """Gives back what was taken."""
+        left, at = self._full.get(key, (self._burst, self._clock()))
+        self._full[key] = (min(self._burst, left + 1), at)
+
     def __len__(self) -> int:
         """Keys that are remembered."""
         return len(self._full)
+
+
+def network(address: str) -> str:
+    """What one subscriber has: an IPv4 address, or the 2^64 of IPv6 that begin alike (RFC 6177). What is no address is as it is."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) and not found.ipv4_mapped else address
 
 
 class Threads:

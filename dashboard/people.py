@@ -8,18 +8,22 @@ holds from the next request on: who is taken out sees nothing any more, and a ne
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from metering.reading import DEVICE
 
 FILE: Final = "people.json"
 SHORTEST_PASSWORD: Final = 10
@@ -61,12 +65,14 @@ class People:
         return self._people.get(name)
 
     def put(self, name: str, devices: Sequence[str] | None, password: str | None) -> Person:
-        """Writes a person's devices and password into the file; None leaves what is there. Raises PeopleError."""
-        old = self._people.get(name, Person())
-        person = Person(old.devices if devices is None else tuple(devices), old.password if password is None else _hash(password))
-        kept = {who: {"devices": list(one.devices), "password": one.password} for who, one in {**self._people, name: person}.items()}
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write(self.path, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+        """Writes a person's devices and password into the file as it is by then; None leaves what is there. Raises PeopleError."""
+        wanted, hashed = None if devices is None else _named(devices), None if password is None else _hash(password)
+        with alone(self.path.parent):
+            self._renew()
+            old = self._people.get(name, Person())
+            person = Person(old.devices if wanted is None else wanted, old.password if hashed is None else hashed)
+            kept = {who: {"devices": one.devices, "password": one.password} for who, one in {**self._people, name: person}.items()}
+            write(self.path, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
         self._renew()
         return person
 
@@ -97,6 +103,15 @@ def _nobodys() -> str:
     return _HASHER.hash("")
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While the block runs nobody else is in one for the same folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def write(path: Path, text: str) -> None:
     """A file that only its owner reads, whole or not at all."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -120,6 +135,14 @@ def _read(path: Path) -> dict[str, Person]:
 
 def _person(said: Any) -> Person:
     devices, password = said.get("devices", []), said.get("password", "")
-    if not isinstance(devices, list) or not all(isinstance(one, str) for one in devices) or not isinstance(password, str):
+    if not isinstance(devices, list) or not isinstance(password, str):
         raise ValueError('a person is {"devices": [names], "password": an argon2 hash}')
-    return Person(tuple(dict.fromkeys(devices)), password)
+    return Person(_named(devices), password)
+
+
+def _named(devices: Iterable[Any]) -> tuple[str, ...]:
+    """Each once. What no reading can name is no device, and `.` and `..` are places to whoever asks by HTTP."""
+    for one in devices:
+        if not isinstance(one, str) or not DEVICE.fullmatch(one) or one in (".", ".."):
+            raise PeopleError(f"{one!r} is no device; wanted is 1 to 128 of A-Z a-z 0-9 . _ : -, and not . or ..")
+    return tuple(dict.fromkeys(devices))

@@ -14,10 +14,14 @@ from starlette.responses import Response
 
 from dashboard.answers import Problem
 from dynamodb.errors import StoreError
+from dynamodb.items import NoItem
 from dynamodb.span import NoSpan
 
 MEDIA_TYPE: Final = "application/problem+json"
-_RETRY_S: Final = 2
+RETRY_S: Final = 2
+"""Where nothing better is known."""
+_ANYWHERE: Final = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR)
+_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -33,15 +37,23 @@ def retry(seconds: float) -> dict[str, str]:
 
 
 class Api(FastAPI):
-    """Says in its OpenAPI document that errors are problems, where FastAPI would call them plain JSON."""
+    """Says in its OpenAPI document that errors are problems, where FastAPI would call them plain JSON; and what may happen on every route."""
 
     def openapi(self) -> dict[str, Any]:
         """As ever."""
         document = super().openapi()
         for operation in (one for path in document["paths"].values() for one in path.values()):
-            for code, answer in operation["responses"].items():
+            answers = operation["responses"]
+            for status in _ANYWHERE:
+                answers.setdefault(str(int(status)), {"description": status.phrase})
+            for code, answer in answers.items():
                 if int(code) >= 400:
                     answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                if int(code) in _LATER:
+                    answer["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
+        for fastapis in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(fastapis, None)
+        document["components"]["securitySchemes"]["APIKeyCookie"]["name"] = self.state.access.cookie
         return document
 
 
@@ -51,6 +63,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(NoSpan, _no_span)
     app.add_exception_handler(StoreError, _store)
+    app.add_exception_handler(NoItem, _store)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -72,7 +85,7 @@ async def _no_span(request: Request, error: Exception) -> Response:
 async def _store(request: Request, error: Exception) -> Response:
     """The cause is for who runs it: it names tables and credentials."""
     _log.warning("DynamoDB: %s", error)
-    seconds = getattr(error, "retry_after", None) or _RETRY_S
+    seconds = getattr(error, "retry_after", None) or RETRY_S
     return problem(503, "What is stored cannot be read at the moment.", retry(seconds))
 
 

@@ -52,6 +52,11 @@ class Settings:
     tariff: Tariff | None = None
     settled_s: int = 72 * _HOUR_S
 
+    @property
+    def secure(self) -> bool:
+        """People reach it by HTTPS."""
+        return self.url.startswith("https://")
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Reads `WATTFALL_*`; what is absent or empty has its default. Raises SettingError."""
@@ -111,7 +116,7 @@ def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("wanted is an address without a path, such as https://power.example.org")
-    return text.rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:

@@ -10,17 +10,20 @@ The claim `aud` keeps them apart: none is taken for another.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import secrets
+import ssl
 import threading
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import aiohttp
 import jwt
 
-from dashboard.people import write
+from dashboard.people import alone, write
 from dashboard.settings import Provider
 
 KEY_FILE: Final = "key"
@@ -33,11 +36,18 @@ _LEEWAY_S: Final = 30
 _FRESH_S: Final = 3600
 _ASKED_AGAIN_S: Final = 60
 """A key that nobody knows is looked for no more often: anybody can send a token that names one."""
-_LONGEST_SET: Final = 1 << 18
+_ASKED_AGAIN_WITHOUT_ANY_S: Final = 2
+PATIENCE_S: Final = 5.0
+"""So long the provider may take for its keys, from the name's look-up to the last byte."""
+_log: Final = logging.getLogger(__name__)
 
 
 class NoToken(Exception):
-    """It is no token of ours, is not valid any more, or its key cannot be had. Nobody outside is told which."""
+    """It is no token of ours, is not valid any more, or nobody knows its key. Nobody outside is told which."""
+
+
+class NoKeys(Exception):
+    """No key of the provider could be had yet: nobody can tell what a token is worth."""
 
 
 class Bearer(NamedTuple):
@@ -81,7 +91,7 @@ class Tokens:
         return Session(claims["sub"], claims["exp"], claims.get("mark", ""))
 
     def read_bearer(self, token: str) -> Bearer:
-        """May wait for the provider's keys, so it belongs on a thread where there is a provider. Raises NoToken."""
+        """May wait for the provider's keys, so it belongs on a thread where there is a provider. Raises NoToken and NoKeys."""
         keys = self.provider_keys
         if keys is None:
             claims = self._read(token, self._own_key, ["HS256"], _DEVELOPMENT)
@@ -100,22 +110,22 @@ class Tokens:
             now = self._clock()
             if not now < int(claims["exp"]) + _LEEWAY_S or int(claims.get("nbf", 0)) > now + _LEEWAY_S:
                 raise NoToken("it is not valid now")
-        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
             raise NoToken(str(error)) from None
         return claims
 
 
 class ProviderKeys:
-    """The public keys of an identity provider, fetched when they are needed; thread-safe."""
+    """The public keys of an identity provider, fetched when they are needed; thread-safe. `monotonic`: seconds."""
 
-    def __init__(self, provider: Provider, clock: Callable[[], float]) -> None:
-        self.provider, self._clock = provider, clock
+    def __init__(self, provider: Provider, monotonic: Callable[[], float], patience_s: float = PATIENCE_S) -> None:
+        self.provider, self._monotonic, self._patience_s = provider, monotonic, patience_s
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._asked_at = float("-inf")
         self._lock = threading.Lock()
 
     def of(self, token: str) -> jwt.PyJWK:
-        """The key that the token names. Raises NoToken."""
+        """The key that the token names. Raises NoToken, and NoKeys where there are none at all."""
         try:
             name = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
@@ -123,24 +133,29 @@ class ProviderKeys:
         if self._behind(name) and self._lock.acquire(blocking=not self._keys):  # who has keys goes on with them while somebody else fetches
             try:
                 if self._behind(name):
-                    self._asked_at = self._clock()
                     self._keys = self._fetch() or self._keys
+                    self._asked_at = self._monotonic()  # not before: who waited for it finds it fresh, and does not ask one after the other
             finally:
                 self._lock.release()
+        if not self._keys:
+            raise NoKeys(f"there are no keys of the identity provider ({self.provider.keys})")
         key = self._keys.get(name)
         if key is None:
             raise NoToken("no key of the provider has this name")
         return key
 
     def _behind(self, name: str | None) -> bool:
-        age = self._clock() - self._asked_at
-        return age > _FRESH_S or name not in self._keys and age > _ASKED_AGAIN_S
+        age = self._monotonic() - self._asked_at
+        return age > _FRESH_S or name not in self._keys and age > (_ASKED_AGAIN_S if self._keys else _ASKED_AGAIN_WITHOUT_ANY_S)
 
     def _fetch(self) -> dict[str | None, jwt.PyJWK]:
-        """Nothing where the provider does not answer: what was known before holds."""
+        """Nothing where the provider does not answer, or with what is no key set: what was known before holds."""
+        place = self.provider.keys
         try:
-            return {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.loads(_document(self.provider.keys))).keys}
-        except (OSError, ValueError, jwt.PyJWTError):
+            document = json.loads(asyncio.run(_fetched(place, self._patience_s)) if place.startswith("https://") else Path(place).read_bytes())
+            return {key.key_id: key for key in jwt.PyJWKSet(document["keys"]).keys}
+        except (aiohttp.ClientError, OSError, ValueError, TypeError, LookupError, AttributeError, jwt.PyJWTError) as error:
+            _log.warning("the identity provider's keys (%s): %r", place, error)
             return {}
 
 
@@ -148,14 +163,16 @@ def own_key(folder: Path) -> bytes:
     """The dashboard's own key, made when it is first needed; whoever can read the folder can be anybody."""
     path = folder / KEY_FILE
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write(path, secrets.token_hex(32))
+        with alone(folder):
+            if not path.exists():  # nobody else has made it in the meantime
+                write(path, secrets.token_hex(32))
     return path.read_bytes()
 
 
-def _document(place: str) -> bytes:
-    if not place.startswith("https://"):
-        return Path(place).read_bytes()
-    with urllib.request.urlopen(place, timeout=5) as answer:
-        document: bytes = answer.read(_LONGEST_SET)
-        return document
+async def _fetched(address: str, patience_s: float) -> bytes:
+    """Nobody is followed elsewhere: where the keys are is a setting, and by HTTPS only."""
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience_s), raise_for_status=True, trust_env=True) as session,
+        session.get(address, allow_redirects=False, ssl=ssl.create_default_context()) as answer,
+    ):
+        return await answer.read()

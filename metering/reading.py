@@ -27,7 +27,8 @@ MAX_BYTES: Final = 1 << 20
 MAX_READINGS: Final = 10_000
 MAX_REGISTER_WH: Final = 10**12
 MAX_FOR_S: Final = 86_400
-_DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+"""A device's whole name."""
 _VALUES: Final = ("power_w", "import_wh", "export_wh", "for_s", "energy_wh")
 _NUMBERS: Final = frozenset((int, float))
 _NAMES: Final = 200_000
@@ -123,7 +124,7 @@ class Decoder:
         return self._many(device, fields.get("at"), columns, arrays, timestamp)
 
     def _device(self, key: bytes | None, device: object) -> str:
-        if type(device) is not str or _DEVICE.fullmatch(device) is None:
+        if type(device) is not str or DEVICE.fullmatch(device) is None:
             raise RejectedReading(Reason.DEVICE_INVALID, "device: needs 1 to 128 of A-Z a-z 0-9 . _ : -")
         if key is None or key != device.encode():
             raise RejectedReading(Reason.DEVICE_MISMATCH, "device: differs from the record's key")

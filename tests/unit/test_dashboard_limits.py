@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dashboard.limits import Buckets, Threads
+from dashboard.limits import Buckets, Threads, network
 from dynamodb.errors import StoreBusy
 
 
@@ -33,6 +33,28 @@ def test_a_bucket_never_holds_more_than_its_burst() -> None:
     buckets.take("ada")
     clock.now += 1e6
     assert [buckets.take("ada") == 0 for _ in range(4)] == [True, True, True, False]
+
+
+def test_what_is_given_back_can_be_taken_again_and_is_never_more_than_the_burst() -> None:
+    buckets = Buckets(rate=1, burst=2, clock=Clock())
+    buckets.take("ada")
+    for name in ("ada", "ada", "bob"):
+        buckets.give(name)
+    assert [buckets.take("ada") == 0 for _ in range(3)] == [buckets.take("bob") == 0 for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1::5", "2001:db8:0:1::/64"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("a socket", "a socket"),
+    ],
+)
+def test_a_subscriber_is_an_address_or_a_network(address: str, said: str) -> None:
+    assert network(address) == said
 
 
 def test_everybody_has_a_bucket_of_their_own() -> None:

@@ -56,6 +56,20 @@ def test_what_cannot_be_used_is_named(variable: str, value: str, said: str) -> N
         Settings.from_environ({"WATTFALL_CURRENCY": "EUR", variable: value})
 
 
+@pytest.mark.parametrize(
+    ("said", "url", "secure"),
+    [
+        ("https://power.example.org/", "https://power.example.org", True),
+        ("HTTPS://power.example.org:8443", "https://power.example.org:8443", True),
+        ("http://localhost:8080", "http://localhost:8080", False),
+        ("", "", False),
+    ],
+)
+def test_what_is_reached_by_https_is_secure_however_it_is_written(said: str, url: str, secure: bool) -> None:
+    found = Settings.from_environ({"WATTFALL_DASHBOARD_URL": said})
+    assert (found.url, found.secure) == (url, secure)
+
+
 def test_a_price_needs_a_currency() -> None:
     with pytest.raises(SettingError, match="WATTFALL_CURRENCY is not set"):
         Settings.from_environ({"WATTFALL_PRICE_IMPORT": "0.3"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dashboard.people import SHORTEST_PASSWORD, People, PeopleError, knows
 from dashboard.settings import Provider
-from dashboard.tokens import LIFETIME_S, Bearer, NoToken, ProviderKeys, Session, Tokens, own_key
+from dashboard.tokens import LIFETIME_S, Bearer, NoKeys, NoToken, ProviderKeys, Session, Tokens, own_key
 
 NOW = 1_800_000_000
 OWN = b"k" * 64
@@ -92,12 +93,27 @@ def test_a_providers_token_names_a_person(provided: Tokens) -> None:
         signed(aud="another-app"),
         signed(sub=None),
         signed(exp=None),
+        signed(exp=float("inf")),
+        signed(nbf=float("inf")),
         signed(key=OTHER),
         signed(kid="second"),
         signed(key=OWN.decode(), algorithm="HS256"),
         Tokens(OWN, Clock()).development("ada"),
     ],
-    ids=["expired", "not yet", "issuer", "audience", "nobody", "for ever", "other key", "unknown key", "our own key", "development"],
+    ids=[
+        "expired",
+        "not yet",
+        "issuer",
+        "audience",
+        "nobody",
+        "for ever",
+        "infinite",
+        "never yet",
+        "other key",
+        "unknown key",
+        "our own key",
+        "development",
+    ],
 )
 def test_any_other_is_refused(provided: Tokens, token: str) -> None:
     with pytest.raises(NoToken):
@@ -126,6 +142,27 @@ def test_a_provider_that_does_not_answer_takes_nobodys_key_away(provided: Tokens
     assert provided.read_bearer(signed(exp=NOW + 4000)).person == "auth0|ada"
 
 
+def test_a_provider_that_was_away_at_the_start_is_asked_again_soon(clock: Clock, tmp_path: Path) -> None:
+    tokens = Tokens(OWN, clock, ProviderKeys(Provider(str(tmp_path / "keys.json"), "https://id.example", "wattfall"), clock))
+    with pytest.raises(NoKeys, match=r"keys\.json"):
+        tokens.read_bearer(signed())
+    key_set(tmp_path / "keys.json", first=PRIVATE)
+    with pytest.raises(NoKeys):
+        tokens.read_bearer(signed())
+    clock.now += 3
+    assert tokens.read_bearer(signed()).person == "auth0|ada"
+
+
+@pytest.mark.parametrize(
+    "said", ["[]", "null", "{}", '{"keys": [[]]}', '{"keys": [{"kty": "RSA", "n": 5, "e": 3}]}', '{"keys": 1}', "\ud800", "<html>"]
+)
+def test_what_is_no_key_set_takes_nobodys_key_away(provided: Tokens, clock: Clock, tmp_path: Path, said: str) -> None:
+    provided.read_bearer(signed())
+    (tmp_path / "keys.json").write_bytes(said.encode(errors="surrogatepass"))
+    clock.now += 3700
+    assert provided.read_bearer(signed(exp=NOW + 4000)).person == "auth0|ada"
+
+
 def test_a_provider_that_is_slow_keeps_nobody_waiting_whose_key_is_known(provided: Tokens, clock: Clock, tmp_path: Path) -> None:
     provided.read_bearer(signed())
     said = (place := tmp_path / "keys.json").read_text()
@@ -145,6 +182,37 @@ def test_the_own_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None
     first = own_key(tmp_path / "folder")
     assert len(first) == 64 and own_key(tmp_path / "folder") == first
     assert (tmp_path / "folder" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_those_who_start_together_have_one_key(tmp_path: Path) -> None:
+    def start(folder: Path, together: threading.Barrier) -> bytes:
+        together.wait()
+        return own_key(folder)
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            keys = pool.map(start, [tmp_path / str(number)] * 4, [threading.Barrier(4)] * 4)
+            assert len(set(keys)) == 1
+
+
+def test_what_two_write_at_the_same_time_is_all_there(tmp_path: Path) -> None:
+    one, other = People(tmp_path), People(tmp_path)
+    other.put("bob", ["barn"], None)
+    one.put("ada", ["home"], None)
+    assert other.of("ada") and one.of("bob")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: People(tmp_path).put(f"p{number}", ["home"], None), range(40)))
+    assert all(one.of(f"p{number}") for number in range(40)) and one.of("bob")
+
+
+@pytest.mark.parametrize("device", ["", ".", "..", "a/b", 'a"b', "=1+1", "a b", "ä", "x" * 129, 7])
+def test_what_no_reading_can_name_is_no_device(tmp_path: Path, device: Any) -> None:
+    people = People(tmp_path)
+    with pytest.raises(PeopleError, match="is no device"):
+        people.put("ada", ["home", device], None)
+    people.path.write_text(json.dumps({"ada": {"devices": ["home", device]}}))
+    with pytest.raises(PeopleError, match=r"people\.json: .* is no device"):
+        People(tmp_path)
 
 
 def test_what_is_written_of_people_is_read_by_everybody_at_once(tmp_path: Path) -> None:

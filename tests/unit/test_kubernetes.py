@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any, Final
 
 import jsonschema
@@ -30,7 +31,7 @@ SET: Final = dict(line.split("=", 1) for line in (FOLDER / "settings.env").read_
 SETTINGS: Final = Settings.from_environ(SET)
 OBJECTS: Final[list[dict[str, Any]]] = [each for path in BASE["resources"] for each in yaml.safe_load_all((FOLDER / path).read_text())]
 PARSERS: Final = {"agents": agents, "dynamodb": dynamodb, "dashboard": dashboard}
-KNOWN: Final = {name for reader in READERS for name in names(reader)} | {"AWS_REGION"}
+KNOWN: Final = {name for reader in READERS for name in names(reader)} | {"AWS_REGION", "FORWARDED_ALLOW_IPS"}
 """What can be set."""
 BESIDES_HOT_BYTES: Final = 300 * MEBIBYTE
 """docs/operations.md, Size."""
@@ -154,6 +155,12 @@ def test_the_dashboard_looks_for_its_people_where_they_are() -> None:
     environ = {each["name"]: each["value"] for each in CONTAINERS["dashboard"]["env"]}
     (mounted,) = CONTAINERS["dashboard"]["volumeMounts"]
     assert str(DashboardSettings.from_environ(SET | environ).folder) == mounted["mountPath"] and mounted["readOnly"]
+
+
+def test_the_dashboard_believes_who_a_proxy_of_the_cluster_says_is_asking() -> None:
+    environ = {each["name"]: each["value"] for each in CONTAINERS["dashboard"]["env"]}
+    trusted = [ip_network(one) for one in environ["FORWARDED_ALLOW_IPS"].split(",")]
+    assert trusted and all(one.is_private for one in trusted)
 
 
 @pytest.mark.parametrize("role", ROLES)
