@@ -36,7 +36,7 @@ def api(settings: Settings, dynamo: DynamoSettings) -> FastAPI:
         threads.close()
         client.close()
 
-    app = Api(title="Wattfall", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = Api(title="Wattfall", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     access = Access(settings)
     stored = Stored(Reader(client, dynamo.tables), threads, Calendar(dynamo.zone), settings.tariff, settings.settled_s, time.time)
     app.state.access, app.state.stored = access, stored
@@ -50,4 +50,4 @@ def api(settings: Settings, dynamo: DynamoSettings) -> FastAPI:
 
 def application(settings: Settings, dynamo: DynamoSettings) -> ASGIApp:
     """What a server runs. Raises as `api`."""
-    return Shell(api(settings, dynamo), secure=settings.url.startswith("https://"))
+    return Shell(api(settings, dynamo), secure=settings.secure)

@@ -27,7 +27,7 @@ class _Files(StaticFiles):
 def install(app: FastAPI) -> None:
     """`/` and what it is made of."""
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def index() -> FileResponse:
         return FileResponse(FOLDER / "index.html", headers={"Cache-Control": _ASKED_AGAIN})
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from dashboard.access import Access, Asks, Owned
+from dashboard.access import Access, Asks, Brings, Owned
 from dashboard.answers import Devices, Live, Login, Problem, View
 from dashboard.stored import Aged, Stored
 from dashboard.streams import Streams
@@ -29,9 +29,10 @@ def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": Problem} for code in codes}
 
 
+_KEPT: Final = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control", "Vary")}
 _VIEW: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {_CSV: {"schema": {"type": "string"}}}},
-    304: {"description": "Not Modified"},
+    200: {"content": {_CSV: {"schema": {"type": "string"}}}, "headers": _KEPT},
+    304: {"description": "Not Modified", "headers": _KEPT},
     **problems(401, 404, 422, 429, 503),
 }
 Format = Annotated[Literal["json", "csv"] | None, Query(description="Goes before the header Accept.")]
@@ -39,6 +40,12 @@ Date = Annotated[str, Path(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="
 Month = Annotated[str, Path(pattern="^[0-9]{4}-[0-9]{2}$", examples=["2026-10"])]
 Year = Annotated[str, Path(pattern="^[0-9]{4}$", examples=["2026"])]
 router: Final = APIRouter(prefix="/v1")
+
+
+class Events(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
 
 
 def _stored(request: Request) -> Stored:
@@ -51,11 +58,18 @@ def _access(request: Request) -> Access:
     return access
 
 
+async def _admitted(request: Request, device: Owned, known: Asks) -> AsyncIterator[Streams]:
+    streams: Streams = request.app.state.streams
+    with streams.admitted(known.name):  # FastAPI leaves it when the answer is over, or never began
+        yield streams
+
+
 IsStored = Annotated[Stored, Depends(_stored)]
 HasAccess = Annotated[Access, Depends(_access)]
+Admitted = Annotated[Streams, Depends(_admitted)]
 
 
-@router.post("/session", status_code=204, responses=problems(401, 413, 422, 429))
+@router.post("/session", status_code=204, responses=problems(400, 401, 422, 429, 503))
 async def begin_session(request: Request, access: HasAccess, login: Login) -> Response:
     """Logs in with a name and a password: the answer leaves a cookie."""
     answer = Response(status_code=204)
@@ -63,8 +77,8 @@ async def begin_session(request: Request, access: HasAccess, login: Login) -> Re
     return answer
 
 
-@router.post("/session/bearer", status_code=204, responses=problems(401, 429))
-async def bring_token(known: Asks, access: HasAccess) -> Response:
+@router.post("/session/bearer", status_code=204, responses=problems(401, 429, 503))
+async def bring_token(known: Brings, access: HasAccess) -> Response:
     """Leaves the same cookie for whoever brings a bearer token, for as long as that is valid."""
     answer = Response(status_code=204)
     access.keep(answer, Session(known.name, known.until))
@@ -79,7 +93,7 @@ async def end_session(access: HasAccess) -> Response:
     return answer
 
 
-@router.get("/devices", responses=problems(401, 429))
+@router.get("/devices", responses=problems(401, 429, 503))
 async def devices(known: Asks, stored: IsStored) -> Devices:
     """The devices of whoever asks."""
     return Devices(person=known.name, devices=list(known.person.devices), zone=stored.zone, today=stored.today())
@@ -91,12 +105,10 @@ async def live(device: Owned, stored: IsStored) -> Live:
     return stored.told(device, await stored.live(device))
 
 
-@router.get("/devices/{device}/live/stream", response_class=StreamingResponse, responses=problems(401, 404, 429))
-async def stream(request: Request, device: Owned, known: Asks) -> StreamingResponse:
+@router.get("/devices/{device}/live/stream", response_class=Events, responses=problems(401, 404, 429, 503))
+async def stream(device: Owned, known: Asks, streams: Admitted) -> Events:
     """The newest reading whenever it changes (server-sent events): `live` as above, or `trouble` while it cannot be read."""
-    streams: Streams = request.app.state.streams
-    streams.admit(known.name)
-    return StreamingResponse(_closed(streams.of(known, device)), media_type="text/event-stream")
+    return Events(_closed(streams.of(known, device)), headers={"X-Accel-Buffering": "no"})  # nginx would keep it until it is much
 
 
 @router.get("/devices/{device}/day/{date}", response_model=View, responses=_VIEW)
@@ -131,10 +143,13 @@ def wants_csv(accept: str) -> bool:
 def _answer(request: Request, aged: Aged, span: str, format: str | None) -> Response:
     as_csv = format == "csv" or format is None and wants_csv(request.headers.get("accept", ""))
     body = table(aged.view) if as_csv else aged.view.model_dump_json()
+    # What is settled does not change with the time of the answer; of what is open that is half of what is said.
+    said = aged.view.model_dump_json(exclude={"as_of"} if aged.settled else None)
+    digest = hashlib.sha256(f"{as_csv} {said}".encode()).hexdigest()
+    tag = f'"{digest[:32]}"'
     # Weak, since the body may be compressed on its way.
-    tag = f'W/"{hashlib.sha256(body.encode()).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": SETTLED if aged.settled else OPEN, "Vary": "Accept, Authorization, Cookie"}
-    if tag in (one.strip() for one in request.headers.get("if-none-match", "").split(",")):
+    headers = {"ETag": f"W/{tag}", "Cache-Control": SETTLED if aged.settled else OPEN, "Vary": "Accept, Authorization, Cookie"}
+    if {tag, "*"} & {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
     if as_csv:
         headers["Content-Disposition"] = f'attachment; filename="{aged.view.device.replace(":", "_")}-{span}.csv"'

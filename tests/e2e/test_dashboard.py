@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import itertools
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,21 +23,24 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 from starlette.routing import BaseRoute
 
+from dashboard.__main__ import main
 from dashboard.app import api
 from dashboard.settings import Settings
 from dashboard.shell import HEADERS
+from dashboard.streams import MOST
+from dynamodb.client import writing_client
 from dynamodb.settings import Settings as DynamoSettings
 from metering.live import Live
-from tests.dashboards import PASSWORD, House, admit, command, environ_of, furnished, send_live, serving
+from tests.dashboards import PASSWORD, House, admit, command, environ_of, furnished, inside, people, send_live, token
 from tests.stack import Stack
 
-NOBODY, ANYBODY, PERSON, OWNER = "nobody", "anybody", "a person", "the owner"
+ANYBODY, PERSON, BEARER, OWNER = "anybody", "a person", "who brings a token", "the owner"
 MATRIX: Final = {
     "GET /": (ANYBODY, 200),
-    "GET /page": (ANYBODY, 307),
+    "GET /page": (ANYBODY, 404),
     "GET /openapi.json": (ANYBODY, 200),
     "POST /v1/session": (ANYBODY, 422),
-    "POST /v1/session/bearer": (PERSON, 204),
+    "POST /v1/session/bearer": (BEARER, 204),
     "DELETE /v1/session": (ANYBODY, 204),
     "GET /v1/devices": (PERSON, 200),
     "GET /v1/devices/{device}/live": (OWNER, 200),
@@ -105,10 +112,18 @@ def test_a_route_answers_whom_it_is_for_and_nobody_else(house: House, route: str
         assert code_of(nobody, route, "home") == (code if who == ANYBODY else 401)
 
 
+@pytest.mark.parametrize("route", MATRIX)
+def test_a_sessions_cookie_is_as_good_as_a_token_but_for_another_session(house: House, route: str) -> None:
+    who, code = MATRIX[route]
+    with house.client("ada") as bearer, house.client() as browser:
+        browser.cookies = bearer.post("/v1/session/bearer").cookies
+        assert code_of(browser, route, "home") == (401 if who == BEARER else code)
+
+
 @pytest.fixture(scope="module")
 def described(house: House) -> Iterator[Any]:
-    """What the API says of itself. A dashboard of its own: whoever tries so many logins is let in nowhere for a while."""
-    with serving({**house.environ, "WATTFALL_DASHBOARD_RATE": "1000"}) as url:
+    """What the API says of itself. A dashboard of its own: whoever tries so many names is let in nowhere for a while."""
+    with inside({**house.environ, "WATTFALL_DASHBOARD_RATE": "1000"}) as url:
         yield schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 
@@ -116,18 +131,51 @@ def described(house: House) -> Iterator[Any]:
 def test_whatever_is_asked_is_answered_as_the_api_says(house: House, described: Any, route: str) -> None:
     """Once of whatever device, once of one's own."""
     method, _, path = route.partition(" ")
+    addresses = (f"198.51.{number // 250}.{number % 250}" for number in itertools.count())  # or there is soon an end to trying
     checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
     @hypothesis.settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
     @hypothesis.given(case=described[path][method].as_strategy())
     def asked(case: Any) -> None:
-        for device in dict.fromkeys((case.path_parameters.get("device"), "home")):
-            if "device" in case.path_parameters:
+        for device in (case.path_parameters["device"], "home") if "device" in case.path_parameters else (None,):
+            if device:
                 case.path_parameters["device"] = device
-            answer = case.call(headers={"Authorization": f"Bearer {house.tokens['ada']}"})
+            answer = case.call(headers={"Authorization": f"Bearer {house.tokens['ada']}", "X-Forwarded-For": next(addresses)})
             case.validate_response(answer, checks=checks)
 
     asked()
+
+
+def test_what_is_no_json_is_answered_as_the_api_says(house: House) -> None:
+    with house.client() as nobody:
+        said = nobody.get("/openapi.json").json()["paths"]["/v1/session"]["post"]["responses"]
+        for body in (b"\xff", b"[" * 4000, b"{", b"null", b"", b'{"person": "\xed\xa0\x80"}', b'{"person": "\\ud800", "password": "x"}'):
+            answer = nobody.post("/v1/session", content=body, headers={"Content-Type": "application/json"})
+            problem(answer, answer.status_code)
+            assert str(answer.status_code) in said
+
+
+def test_what_may_happen_on_every_route_is_described_for_every_route(house: House) -> None:
+    with house.client() as nobody:
+        document = nobody.get("/openapi.json").json()
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        answers = operation["responses"]
+        assert answers.keys() >= {"413", "500"}
+        assert all("headers" in answers[code] for code in answers.keys() & {"429", "503"})
+    assert "text/event-stream" in document["paths"]["/v1/devices/{device}/live/stream"]["get"]["responses"]["200"]["content"]
+    view = document["paths"]["/v1/devices/{device}/day/{date}"]["get"]["responses"]
+    assert view["200"]["headers"].keys() == view["304"]["headers"].keys() == {"ETag", "Cache-Control", "Vary"}
+    assert document["components"]["schemas"].keys() >= {"View", "Problem"} and "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_behind_https_the_cookie_has_the_name_that_is_described(stack: Stack, tmp_path: Path) -> None:
+    environ = {**environ_of(stack, "none", tmp_path), "WATTFALL_DASHBOARD_URL": "HTTPS://power.example.org"}
+    admit(environ)
+    with inside(environ) as url, httpx.Client(base_url=url) as client:
+        cookie = client.post("/v1/session", json={"person": "ada", "password": PASSWORD}).headers["set-cookie"]
+        assert cookie.startswith("__Host-wattfall=") and "Secure" in cookie
+        described = client.get("/openapi.json").json()["components"]["securitySchemes"]["APIKeyCookie"]["name"]
+        assert described == "__Host-wattfall"
 
 
 @pytest.mark.parametrize("path", ["live", "live/stream", "day/2026-10-25", "month/2026-10", "year/2026"])
@@ -197,6 +245,7 @@ def test_the_live_reading_with_the_instants_of_its_values(ada: httpx.Client) -> 
 def test_a_stream_says_what_is_there_and_then_what_comes(house: House, ada: httpx.Client) -> None:
     with ada.stream("GET", "/v1/devices/attic/live/stream") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["x-accel-buffering"] == "no"
         events = (json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:"))
         assert next(events)["power_w"] is None
         send_live(house.environ, Live("attic", power_mw=512_000, power_at=2_000, offset=4))
@@ -207,8 +256,11 @@ def test_what_is_settled_may_be_kept_and_what_is_open_is_asked_for_again(ada: ht
     year = str(time.gmtime().tm_year)
     old, new = ada.get("/v1/devices/home/day/2026-03-29"), ada.get(f"/v1/devices/home/year/{year}")
     assert old.headers["cache-control"] == "private, max-age=86400" and new.headers["cache-control"] == "private, max-age=5"
-    again = ada.get("/v1/devices/home/day/2026-03-29", headers={"If-None-Match": old.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    for known in (old.headers["etag"], f'"another", {old.headers["etag"].removeprefix("W/")}', "*"):
+        again = ada.get("/v1/devices/home/day/2026-03-29", headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    assert ada.get("/v1/devices/home/day/2026-03-29?format=csv").headers["etag"] != old.headers["etag"]
+    assert ada.get(f"/v1/devices/home/year/{year}", headers={"If-None-Match": new.headers["etag"]}).status_code == 200  # says another time
     assert ada.get("/v1/devices/home/day/2026-10-25").headers["etag"] != old.headers["etag"]
     assert "Authorization" in old.headers["vary"] and "Cookie" in old.headers["vary"]
     for path in ("/v1/devices", "/v1/devices/home/live", "/v1/devices/barn/live"):
@@ -230,6 +282,46 @@ def test_every_answer_has_the_headers_and_no_other_site_may_read_it(house: House
         assert not [name for name in nobody.options("/v1/devices", headers=asked).headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize("path", ["/page", "/v1/devices/", "/v1/session/", "/docs/"])
+def test_nobody_is_sent_elsewhere(house: House, path: str) -> None:
+    with house.client() as nobody:
+        problem(nobody.get(path, headers={"Host": "evil.example"}), 404)
+
+
+def test_the_page_is_there_for_who_only_asks_whether_it_is(house: House) -> None:
+    with house.client() as nobody:
+        assert (nobody.head("/").status_code, nobody.head("/page/main.js").status_code) == (200, 200)
+
+
+def test_an_item_that_is_not_ours_is_no_bug_of_the_dashboard(house: House, ada: httpx.Client) -> None:
+    key = {"pk": {"S": "empty"}, "sk": {"S": "L"}}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in house.environ.items():
+            patch.setenv(name, value)
+        with closing(writing_client(1)) as client:
+            client.put_item(TableName=house.environ["WATTFALL_TABLE_LIVE"], Item={**key, "colour": {"S": "green"}})
+            problem(ada.get("/v1/devices/empty/live"), 503)
+            client.delete_item(TableName=house.environ["WATTFALL_TABLE_LIVE"], Key=key)
+
+
+async def test_somebody_has_so_many_streams_and_whoever_goes_makes_room(house: House) -> None:
+    people(house.environ).put("cyd", ["attic"], None)
+    every, path = asyncio.Barrier(3 * MOST), "/v1/devices/attic/live/stream"
+
+    async def opened(client: httpx.AsyncClient) -> int:
+        async with client.stream("GET", path) as answer:
+            await every.wait()
+            return answer.status_code
+
+    bearer = {"Authorization": f"Bearer {token(house.environ, 'cyd')}"}
+    async with httpx.AsyncClient(base_url=house.url, headers=bearer, timeout=10) as client, asyncio.timeout(20):
+        codes = await asyncio.gather(*(opened(client) for _ in range(3 * MOST)))
+        assert sorted(codes) == [200] * MOST + [429] * 2 * MOST
+        every = asyncio.Barrier(1)
+        while await opened(client) != 200:
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("body", [b"x" * 5000, iter([b"x"])], ids=["too long", "of unknown length"])
 def test_a_large_body_is_refused_before_it_is_read(house: House, body: Any) -> None:
     with house.client() as nobody:
@@ -249,13 +341,13 @@ def test_a_login_leaves_a_cookie_that_scripts_and_other_sites_do_not_get(house: 
 
 
 def test_a_new_password_ends_the_sessions_of_the_old_one(house: House) -> None:
-    command(house.environ, "person", "eve", "--devices", "attic", "--password", typed="the first password\n")
+    people(house.environ).put("eve", ["attic"], "the first password")
     with house.client() as browser:
         assert browser.post("/v1/session", json={"person": "eve", "password": "the first password"}).status_code == 204
         with browser.stream("GET", "/v1/devices/attic/live/stream") as stream:
             lines = stream.iter_lines()
             assert next(line for line in lines if line.startswith("data:"))
-            command(house.environ, "person", "eve", "--password", typed="the second password\n")
+            people(house.environ).put("eve", None, "the second password")
             send_live(house.environ, Live("attic", power_mw=1_000, power_at=20_000, offset=7))
             assert next((line for line in lines if line.startswith("data:")), "nothing more") == "nothing more"
         assert browser.get("/v1/devices").status_code == 401
@@ -264,7 +356,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(house: House) -> None:
 def test_a_wrong_name_and_a_wrong_password_are_the_same_and_there_is_an_end_to_trying(stack: Stack, tmp_path: Path) -> None:
     environ = environ_of(stack, "none", tmp_path)
     admit(environ)
-    with serving(environ) as url, httpx.Client(base_url=url) as browser:
+    with inside(environ) as url, httpx.Client(base_url=url) as browser:
         said = [problem(browser.post("/v1/session", json={"person": who, "password": "guessed"}), 401) for who in ("ada", "bob", "nobody")]
         assert said[0] == said[1] == said[2]
         codes = [browser.post("/v1/session", json={"person": "ada", "password": "guessed"}).status_code for _ in range(10)]
@@ -275,8 +367,8 @@ def test_a_wrong_name_and_a_wrong_password_are_the_same_and_there_is_an_end_to_t
 def test_one_person_does_not_take_all_of_it(stack: Stack, tmp_path: Path) -> None:
     environ = {**environ_of(stack, "none", tmp_path), "WATTFALL_DASHBOARD_RATE": "1"}
     admit(environ)
-    with serving(environ) as url, httpx.Client(base_url=url) as client:
-        tokens = [command(environ, "token", name).stdout.strip() for name in ("ada", "bob")]
+    with inside(environ) as url, httpx.Client(base_url=url) as client:
+        tokens = [token(environ, name) for name in ("ada", "bob")]
         answers = [client.get("/v1/devices", headers={"Authorization": f"Bearer {tokens[0]}"}) for _ in range(12)]
         assert answers[0].status_code == 200
         problem(answers[-1], 429)
@@ -286,24 +378,21 @@ def test_one_person_does_not_take_all_of_it(stack: Stack, tmp_path: Path) -> Non
 def test_a_dynamodb_that_is_away_is_said_and_named_to_nobody(stack: Stack, tmp_path: Path) -> None:
     environ = {**environ_of(stack, "none", tmp_path), "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}
     admit(environ)
-    with serving(environ) as url:
-        token = command(environ, "token", "ada").stdout.strip()
-        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as client:
-            answer = client.get("/v1/devices/home/day/2026-10-25", timeout=20)
-            assert "127.0.0.1" not in problem(answer, 503)["detail"] and int(answer.headers["retry-after"]) >= 1
-            with client.stream("GET", "/v1/devices/home/live/stream") as stream:
-                assert next(line for line in stream.iter_lines() if line.startswith("event:")) == "event: trouble"
+    with inside(environ) as url, httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token(environ, 'ada')}"}) as client:
+        answer = client.get("/v1/devices/home/day/2026-10-25", timeout=20)
+        assert "127.0.0.1" not in problem(answer, 503)["detail"] and int(answer.headers["retry-after"]) >= 1
+        with client.stream("GET", "/v1/devices/home/live/stream") as stream:
+            assert next(line for line in stream.iter_lines() if line.startswith("event:")) == "event: trouble"
 
 
 def test_who_is_taken_out_sees_nothing_from_the_next_request_on(house: House) -> None:
-    command(house.environ, "person", "eve", "--devices", "attic")
-    token = command(house.environ, "token", "eve").stdout.strip()
-    with httpx.Client(base_url=house.url, headers={"Authorization": f"Bearer {token}"}, timeout=10) as eve:
+    people(house.environ).put("eve", ["attic"], None)
+    with httpx.Client(base_url=house.url, headers={"Authorization": f"Bearer {token(house.environ, 'eve')}"}, timeout=10) as eve:
         assert eve.get("/v1/devices/attic/live").status_code == 200
         with eve.stream("GET", "/v1/devices/attic/live/stream") as stream:
             lines = stream.iter_lines()
             assert next(line for line in lines if line.startswith("data:"))
-            command(house.environ, "person", "eve", "--devices", "")
+            people(house.environ).put("eve", [], None)
             send_live(house.environ, Live("attic", power_mw=613_000, power_at=30_000, offset=8))
             assert next((line for line in lines if line.startswith("data:")), "nothing more") == "nothing more"
         assert eve.get("/v1/devices/attic/live").status_code == 404
@@ -317,8 +406,33 @@ def test_who_is_taken_out_sees_nothing_from_the_next_request_on(house: House) ->
         ({"AWS_REGION": ""}, ["serve"], "AWS_REGION is not set"),
         ({"WATTFALL_DASHBOARD_HOST": "192.0.2.1"}, ["serve"], "assign requested address"),
         ({}, ["person", "ada", "--password"], "at least 10 characters"),
+        ({}, ["person", "ada", "--devices", "home,=1+1"], "'=1+1' is no device"),
     ],
 )
-def test_a_mistake_is_one_line(house: House, changed: dict[str, str], arguments: list[str], said: str) -> None:
-    done = command({**house.environ, **changed, "AWS_CONFIG_FILE": "/nonexistent"}, *arguments, code=2)
-    assert done.stderr.startswith("wattfall: ") and said in done.stderr and done.stderr.count("\n") == 1
+def test_a_mistake_is_one_line(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    changed: dict[str, str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    for name, value in {**house.environ, **changed, "AWS_CONFIG_FILE": "/nonexistent"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("wattfall: ") and said in told and told.count("\n") == 1
+
+
+def test_what_is_typed_lets_somebody_in(stack: Stack, tmp_path: Path) -> None:
+    """By the commands themselves; the password comes through a pipe with the line ends of another system."""
+    environ = environ_of(stack, "none", tmp_path)
+    assert (
+        "fay may see shed, with a password"
+        in command(environ, "person", "fay", "--devices", "shed", "--password", typed="a long password\r\n").stdout
+    )
+    bearer = command(environ, "token", "fay").stdout.strip()
+    with inside(environ) as url, httpx.Client(base_url=url) as client:
+        assert client.get("/v1/devices", headers={"Authorization": f"Bearer {bearer}"}).json()["devices"] == ["shed"]
+        assert client.post("/v1/session", json={"person": "fay", "password": "a long password"}).status_code == 204
