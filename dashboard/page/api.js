@@ -3,19 +3,20 @@
 export class Refused extends Error {
   constructor(status) {
     super(`HTTP ${status}`);
-    this.status = status; // 0: no answer at all
+    this.status = status; // 0: no answer at all, or one that is none
   }
 }
 
 export async function ask(path, options = {}) {
-  let answer;
+  let status = 0;
   try {
-    answer = await fetch(path, { signal: AbortSignal.timeout(15000), ...options });
+    const answer = await fetch(path, { signal: AbortSignal.timeout(15000), ...options });
+    if (answer.ok) return answer.status === 204 ? null : await answer.json();
+    status = answer.status;
   } catch {
-    throw new Refused(0);
+    // Whatever the browser calls it: told below
   }
-  if (!answer.ok) throw new Refused(answer.status);
-  return answer.status === 204 ? null : answer.json();
+  throw new Refused(status);
 }
 
 const of = (device) => `/v1/devices/${encodeURIComponent(device)}`;

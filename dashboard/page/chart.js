@@ -1,6 +1,5 @@
 // Bars as SVG: import upwards, export downwards, a mark for the period before. What is estimated or missing never looks like little.
 
-import { quality } from "./quality.js";
 import { kilo } from "./words.js";
 
 const HEIGHT = 298;
@@ -27,9 +26,9 @@ function steps(low, high) {
 const hatch = (name) =>
   make("pattern", { id: name, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, make("line", { class: name, x1: 0, y1: 0, x2: 0, y2: 6 }));
 
-// `bars`: {period, before (kWh or null), label, said, href (or null)}. `tell` is called with what is said of the bar that has the focus.
-export function chart(bars, { width, title, now, tell }) {
-  const values = bars.flatMap(({ period, before }) => [period.total?.import_kwh ?? 0, -(period.total?.export_kwh ?? 0), before ?? 0]);
+// `bars`: {period, before (kWh, each with a mark), label, said, href (or null)}. `tell` is called with the bar that has the focus or the pointer.
+export function chart(bars, { width, title, tell }) {
+  const values = bars.flatMap(({ period, before }) => [period.total?.import_kwh ?? 0, -(period.total?.export_kwh ?? 0), ...before]);
   const low = Math.min(0, ...values);
   const marks = steps(low, Math.max(0.1, ...values));
   const high = marks.at(-1);
@@ -37,27 +36,44 @@ export function chart(bars, { width, title, now, tell }) {
   const slot = (width - LEFT) / bars.length;
   const every = Math.ceil(28 / slot);
   const svg = make("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": title });
-  svg.append(make("defs", {}, hatch("hatch"), hatch("hatch-export")));
+  const ground = make("g", {}, make("defs", {}, hatch("hatch"), hatch("hatch-export")));
   for (const mark of marks) {
-    svg.append(make("line", { class: "grid", x1: LEFT, x2: width, y1: y(mark), y2: y(mark) }));
-    svg.append(make("text", { x: LEFT - 6, y: y(mark) + 4, "text-anchor": "end", "aria-hidden": "true" }, kilo(Math.abs(mark))));
+    ground.append(make("line", { class: "grid", x1: LEFT, x2: width, y1: y(mark), y2: y(mark) }));
+    ground.append(make("text", { x: LEFT - 6, y: y(mark) + 4, "text-anchor": "end", "aria-hidden": "true" }, kilo(Math.abs(mark))));
   }
-  svg.append(make("text", { x: 0, y: TOP - 12, "aria-hidden": "true" }, "kWh"));
+  ground.append(make("text", { x: 0, y: TOP - 12, "aria-hidden": "true" }, "kWh"));
+  svg.append(ground);
   bars.forEach((bar, at) => {
     const place = { x: LEFT + at * slot, slot, y };
-    const drawn = column(bar, place, now);
+    const drawn = column(bar, place);
     if (at % every === 0) drawn.append(make("text", { x: place.x + slot / 2, y: HEIGHT - 6, "text-anchor": "middle", "aria-hidden": "true" }, bar.label));
-    for (const event of ["focus", "pointerenter"]) drawn.addEventListener(event, () => tell(bar.said));
+    for (const event of ["focus", "pointerenter"]) drawn.addEventListener(event, () => tell(drawn));
     svg.append(drawn);
   });
   return svg;
 }
 
-function column({ period, before, said, href }, { x, slot, y }, now) {
-  const how = quality(period, now);
-  const made = href ? make("a", { href, "aria-label": said }) : make("g", { tabindex: 0, role: "img", "aria-label": said });
+// Puts a chart where one may be. Of the same periods the bars stay the elements that they are: the focus stays where it is, and nobody is told again.
+export function put(place, made) {
+  const old = place.firstElementChild;
+  const starts = (svg) => [...svg.children].map((one) => one.dataset.start).join();
+  if (!old || starts(old) !== starts(made)) return place.replaceChildren(made);
+  become(old, made);
+  [...made.children].forEach((one, at) => {
+    become(old.children[at], one);
+    old.children[at].replaceChildren(...one.childNodes);
+  });
+}
+
+function become(old, made) {
+  for (const name of old.getAttributeNames()) made.hasAttribute(name) || old.removeAttribute(name);
+  for (const name of made.getAttributeNames()) old.setAttribute(name, made.getAttribute(name));
+}
+
+function column({ period, before, said, href }, { x, slot, y }) {
+  const made = make("a", { ...(href ? { href } : { tabindex: 0, role: "img" }), "aria-label": said });
   made.dataset.start = period.start;
-  made.dataset.quality = how;
+  made.dataset.quality = period.marks.join(" ") || "known";
   made.append(make("rect", { class: "column", x, width: slot, y: TOP, height: HEIGHT - TOP - BOTTOM }));
   const [left, width] = [x + slot * 0.14, slot * 0.72];
   if (period.total) {
@@ -74,12 +90,12 @@ function column({ period, before, said, href }, { x, slot, y }, now) {
     bar("export", 0, givenGuess - given);
     bar("export guessed", Math.min(0, givenGuess - given), -given);
   }
-  if (how === "unknown" || how === "part") {
+  if (period.marks.includes("unknown") || period.marks.includes("part")) {
     const foot = y(period.total ? Math.max(0, period.total.import_kwh) : 0);
     made.append(make("rect", { class: "unknown", x: left, width, y: TOP, height: Math.max(1, foot - TOP) }));
     made.append(make("text", { class: "unknown", x: x + slot / 2, y: foot - 8, "text-anchor": "middle", "aria-hidden": "true" }, "?"));
   }
-  if (before !== null) made.append(make("line", { class: "before", x1: x + 1, x2: x + slot - 1, y1: y(before), y2: y(before) }));
+  for (const value of before) made.append(make("line", { class: "before", x1: x + 1, x2: x + slot - 1, y1: y(value), y2: y(value) }));
   return made;
 }
 

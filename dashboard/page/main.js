@@ -1,132 +1,145 @@
 // The page: who looks, at what (the address after # says it), and what is wrong at the moment.
+//
+// `look` is the way from one state to the next. It asks for what it needs to know and ends with what is asked for (`shown`), with what is wrong and another try
+// (`amiss`), or with nobody (`nobody`: the login). Whoever looks again overtakes whoever is still at it.
 
 import * as api from "./api.js";
 import * as live from "./live.js";
 import * as say from "./words.js";
-import { draw, fetched, href } from "./view.js";
+import { draw, fetched, frame, href } from "./view.js";
 
 const AGAIN_MS = 5000;
 const RENEWED_MS = 60000;
 const SPAN = { day: /^\d{4}-\d\d-\d\d$/, month: /^\d{4}-\d\d$/, year: /^\d{4}$/ };
+const WRONG = { 404: "not_yours", 422: "no_date", 429: "busy", 503: "no_store" };
 const place = (id) => document.getElementById(id);
-const troubles = new Map(); // by whom it is told: "live", "view"
-let known = null; // who looks, and which devices are theirs
+const troubles = { view: "", live: "" };
+let token = ""; // of a link, until there is a session for it
+let known = null; // who looks, which devices are theirs, and what day it is; null: nobody, or nobody can tell
+let person = ""; // who looked last
 let shown = null;
-let watched = null;
+let turn = 0;
 let timer = 0;
 
-function trouble(who, name) {
-  name ? troubles.set(who, name) : troubles.delete(who);
-  const text = [...troubles.values()][0];
-  const said = text ? say.word(text) : "";
-  if (place("trouble").textContent !== said) place("trouble").textContent = said;
+function trouble(of, name) {
+  troubles[of] = name;
+  say.tell(place("trouble"), troubles.view || troubles.live);
 }
 
 function asked() {
-  const [, device, kind, span] = location.hash.split("/").map(decodeURIComponent);
-  return device && SPAN[kind]?.test(span) ? { device, kind, span } : null;
+  try {
+    const [, device, kind, span] = location.hash.split("/").map(decodeURIComponent);
+    return device && SPAN[kind]?.test(span) ? { device, kind, span } : null;
+  } catch {
+    return null; // a % that is none
+  }
 }
 
-// Nobody has gone on meanwhile.
-const still = (wanted) => JSON.stringify(asked()) === JSON.stringify(wanted);
-
-async function show(moved) {
+// `again`: with what day it is now, and which devices there are. `entered`: somebody has just come in by the door.
+async function look({ again = true, entered = false } = {}) {
+  const mine = ++turn;
   clearTimeout(timer);
-  const wanted = asked();
-  if (!known?.devices.length) return;
-  if (!wanted) return location.replace(href(known.devices[0], "day", known.today));
-  if (watched !== wanted.device && known.devices.includes(wanted.device)) {
-    watched = wanted.device;
-    live.watch(watched, (name) => trouble("live", name));
-  }
   try {
-    const got = await fetched(wanted.device, wanted.kind, wanted.span);
-    if (!still(wanted)) return;
+    if (token) {
+      await api.bring(token);
+      if (mine !== turn) return;
+      token = "";
+      again = true;
+    }
+    if (again || !known?.devices.includes(asked()?.device)) {
+      const found = await api.devices();
+      if (mine !== turn) return;
+      meet(found, entered);
+    }
+    const wanted = asked();
+    place("view").hidden = !known.devices.length;
+    if (known.devices.length && !wanted) return location.replace(href({ device: known.devices[0], kind: "day", span: known.today }));
+    if (known.devices.length) frame(wanted, known);
+    place("device").value = wanted?.device ?? "";
+    if (!known.devices.includes(wanted?.device)) throw new api.Refused(404);
+    const other = shown && href(shown) !== href(wanted);
+    place("body").hidden = !shown;
+    place("body").setAttribute("aria-busy", Boolean(other));
+    live.watch(wanted.device, { trouble: (name) => trouble("live", name), refused: look });
+    const got = await fetched(wanted);
+    if (mine !== turn) return;
     shown = got;
-    place("view").hidden = false;
-    place("device").value = wanted.device;
-    draw(shown, known.today);
+    place("body").hidden = false;
+    place("body").setAttribute("aria-busy", false);
+    draw(shown);
     trouble("view", "");
-    if (moved) place("view-title").focus({ preventScroll: true });
-    timer = setTimeout(renew, RENEWED_MS);
+    if (other) place("view-title").focus({ preventScroll: true });
+    later(RENEWED_MS);
   } catch (error) {
     if (!(error instanceof api.Refused)) throw error;
-    if (still(wanted)) failed(error.status);
+    if (mine === turn) amiss(error.status);
   }
 }
 
-function failed(status) {
-  if (status === 401) return begin();
-  if (status === 422) {
-    place("view").hidden = true;
-    return trouble("view", "no_date");
-  }
-  if (status === 404) {
-    place("view").hidden = true;
-    live.forget();
-    watched = null;
-    troubles.delete("live");
-    return trouble("view", "not_yours");
-  }
-  trouble("view", status === 503 ? "no_store" : "no_connection");
-  timer = setTimeout(renew, AGAIN_MS);
+function later(ms) {
+  timer = setTimeout(() => document.hidden || look(), ms); // whoever comes back looks again
 }
 
-// Again, with what day it is now.
-async function renew() {
-  try {
-    known = await api.devices();
-  } catch (error) {
-    return failed(error.status);
-  }
-  await show(false);
-}
-
-async function begin() {
-  live.forget();
-  [shown, watched] = [null, null];
-  clearTimeout(timer);
-  try {
-    known = await api.devices();
-  } catch (error) {
-    known = null;
-    place("login").hidden = error.status !== 401;
-    for (const id of ["view", "device", "leave"]) place(id).hidden = true;
-    if (error.status !== 401) {
-      trouble("view", "no_connection");
-      timer = setTimeout(begin, AGAIN_MS);
-    } else {
-      troubles.clear();
-      trouble("view", "");
-    }
-    return;
-  }
-  welcome();
-}
-
-function welcome() {
-  place("login").hidden = true;
+// Another person begins at the beginning, and so does who comes in where there is nothing for them.
+function meet(found, entered) {
+  const other = person && person !== found.person;
+  if (other || (entered && !found.devices.includes(asked()?.device))) history.replaceState(null, "", "/");
+  if (other) empty();
+  const names = [...place("device").options].map((one) => one.value);
+  if (names.join() !== found.devices.join()) place("device").replaceChildren(...found.devices.map((name) => new Option(name, name)));
+  place("device").hidden = found.devices.length < 2;
   place("leave").hidden = false;
-  place("device").replaceChildren(...known.devices.map((name) => new Option(name, name)));
-  place("device").hidden = known.devices.length < 2;
-  troubles.clear();
-  if (!known.devices.length) return trouble("view", "no_devices");
+  place("login").hidden = true;
+  [known, person] = [found, found.person];
+}
+
+function empty() {
+  live.forget();
+  shown = null;
+  place("body").hidden = true;
+}
+
+function amiss(status) {
+  if (status === 401) return nobody(token ? "no_link" : "");
+  if (status === 404) empty();
+  if (status === 422) place("body").hidden = true;
+  trouble("view", known?.devices.length === 0 ? "no_devices" : (WRONG[status] ?? "no_connection"));
+  later(status === 404 || status === 422 ? RENEWED_MS : AGAIN_MS);
+}
+
+function nobody(why) {
+  turn++;
+  clearTimeout(timer);
+  empty();
+  [token, known] = ["", null];
+  for (const id of ["view", "device", "leave"]) place(id).hidden = true;
+  place("login").hidden = false;
+  say.tell(place("refused"), why);
   trouble("view", "");
-  show(false);
+  document.title = "Wattfall";
 }
 
 async function login(event) {
   event.preventDefault();
   const form = event.target;
-  place("refused").textContent = "";
+  say.tell(place("refused"), "");
   try {
     await api.login(form.person.value, form.password.value);
   } catch (error) {
-    place("refused").textContent = say.word({ 401: "refused", 422: "refused", 429: "too_often" }[error.status] ?? "no_connection");
-    return;
+    return say.tell(place("refused"), { 401: "refused", 422: "refused", 429: "too_often" }[error.status] ?? "no_connection");
   }
   form.reset();
-  await begin();
+  await look({ entered: true });
+}
+
+async function leave() {
+  try {
+    await api.leave();
+  } catch (error) {
+    return trouble("view", WRONG[error.status] ?? "no_connection"); // and the session goes on: nobody should believe that it does not
+  }
+  history.replaceState(null, "", "/");
+  nobody("");
 }
 
 function label() {
@@ -136,42 +149,52 @@ function label() {
   place("language").value = say.language;
 }
 
-// Who was sent a link comes with a token in the address, and gets a session for it.
-async function enter() {
-  const token = location.hash.match(/^#token=(.+)/)?.[1];
-  if (token) {
-    history.replaceState(null, "", "/"); // before anything else: nobody should find it in the address
-    try {
-      await api.bring(token);
-    } catch {
-      place("refused").textContent = say.word("no_link");
-    }
+async function choose(event) {
+  try {
+    await say.choose(event.target.value);
+  } catch {
+    trouble("view", "no_connection");
   }
-  await begin();
+  label();
+  live.draw();
+  if (known?.devices.length && asked()) frame(asked(), known);
+  if (shown) draw(shown);
+}
+
+// Who was sent a link comes with a token in the address, where nobody else should find it.
+function take() {
+  const found = location.hash.match(/^#token=(.+)/)?.[1];
+  if (!found) return;
+  token = found;
+  history.replaceState(null, "", "/");
 }
 
 async function start() {
+  take();
+  try {
+    await say.speak(say.chosen());
+  } catch {
+    place("silent").hidden = false;
+    return setTimeout(start, AGAIN_MS);
+  }
+  place("silent").hidden = true;
   place("language").replaceChildren(...say.languages().map(([value, text]) => new Option(text, value)));
-  await say.speak(say.chosen());
   label();
-  await enter();
+  window.addEventListener("hashchange", () => {
+    take();
+    if (token || inside()) look({ again: false });
+  });
+  document.addEventListener("visibilitychange", () => !document.hidden && inside() && look());
+  await look();
 }
 
+// Nobody gets in past the login by going elsewhere.
+const inside = () => place("login").hidden;
+
 place("login").addEventListener("submit", login);
-place("leave").addEventListener("click", async () => {
-  await api.leave().catch(() => {});
-  history.replaceState(null, "", "/");
-  await begin();
-});
-place("device").addEventListener("change", (event) => (location.hash = href(event.target.value, asked()?.kind ?? "day", asked()?.span ?? known.today)));
-place("language").addEventListener("change", async (event) => {
-  await say.choose(event.target.value);
-  label();
-  live.draw();
-  if (shown) draw(shown, known.today);
-});
-window.addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? enter() : show(true)));
-window.addEventListener("resize", () => shown && draw(shown, known.today));
-document.addEventListener("visibilitychange", () => document.hidden || (known && renew()));
+place("leave").addEventListener("click", leave);
+place("device").addEventListener("change", (event) => (location.hash = href({ kind: "day", span: known.today, ...asked(), device: event.target.value })));
+place("language").addEventListener("change", choose);
+window.addEventListener("resize", () => shown && draw(shown));
 
 start();

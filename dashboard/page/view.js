@@ -2,16 +2,17 @@
 // next larger view, and a year has none.
 
 import * as api from "./api.js";
-import { chart, make } from "./chart.js";
-import { quality } from "./quality.js";
+import { chart, make, put } from "./chart.js";
+import { judged } from "./quality.js";
 import * as say from "./words.js";
 
 const LARGER = { day: "month", month: "year" };
 const SMALLER = { month: "day", year: "month" };
 const LENGTH = { day: 10, month: 7, year: 4 };
 const place = (id) => document.getElementById(id);
+let pointed = ""; // the start of the period that is told of
 
-export const href = (device, kind, span) => `#/${encodeURIComponent(device)}/${kind}/${span}`;
+export const href = ({ device, kind, span }) => `#/${encodeURIComponent(device)}/${kind}/${span}`;
 
 // The span that lies so many before or after.
 export function moved(kind, span, by) {
@@ -22,24 +23,38 @@ export function moved(kind, span, by) {
   return at.toISOString().slice(0, LENGTH[kind]);
 }
 
-// Everything that a view shows: itself, the one before, and those in which the totals of both are.
-export async function fetched(device, kind, span) {
+// A view, or null where there is no such date: that before the first.
+const ifAny = (view) =>
+  view.catch((error) => {
+    if (error.status === 422) return null;
+    throw error;
+  });
+
+// Everything that a view shows: itself, the one before, and those in which the totals of both are. Raises Refused.
+export async function fetched({ device, kind, span }) {
   const before = moved(kind, span, -1);
   const larger = LARGER[kind] ? [...new Set([span, before].map((one) => one.slice(0, LENGTH[LARGER[kind]])))] : [];
   const [now, then, ...parents] = await Promise.all([
     api.view(device, kind, span),
-    api.view(device, kind, before),
-    ...larger.map((one) => api.view(device, LARGER[kind], one)),
+    ifAny(api.view(device, kind, before)),
+    ...larger.map((one) => ifAny(api.view(device, LARGER[kind], one))),
   ]);
-  const known = new Map(parents.flatMap((one) => one.periods).map((period) => [period.local, period]));
-  return { device, kind, span, now, then, sum: known.get(span), sumBefore: known.get(before), before };
+  const known = new Map(parents.flatMap((one) => (one ? judged(one).periods : [])).map((period) => [period.local, period]));
+  return { device, kind, span, now: judged(now), then, sum: known.get(span), sumBefore: known.get(before), before };
 }
 
-export function draw(shown, today) {
+// What stands around a view, whether it can be had or not: what is asked for, and the ways to others. They lead to devices of whoever looks.
+export function frame({ device, kind, span }, { devices, today }) {
+  const title = moved(kind, span, 0) === span ? say.title(kind, span) : span;
+  document.title = `${title} · Wattfall`;
+  place("view-title").textContent = title;
+  ways(devices.includes(device) ? device : devices[0], kind, span, today);
+}
+
+// A view inside its frame.
+export function draw(shown) {
   const { device, kind, span } = shown;
-  document.title = `${say.title(kind, span)} · Wattfall`;
-  place("view-title").textContent = say.title(kind, span);
-  ways(device, kind, span, today);
+  place("before").hidden = !shown.then;
   sums(shown);
   bars(shown);
   legend(shown);
@@ -55,15 +70,18 @@ function element(name, attributes, ...children) {
 
 function ways(device, kind, span, today) {
   const at = (one) => (span.length >= LENGTH[one] ? span.slice(0, LENGTH[one]) : today.startsWith(span) ? today.slice(0, LENGTH[one]) : `${span}-01-01`.slice(0, LENGTH[one]));
-  const links = ["day", "month", "year"].map((one) => element("a", { href: href(device, one, at(one)), textContent: say.word(one) }));
-  links[["day", "month", "year"].indexOf(kind)].setAttribute("aria-current", "page");
+  for (const link of place("ways").children) {
+    const one = link.dataset.word;
+    link.href = one === "today" ? href({ device, kind: "day", span: today }) : href({ device, kind: one, span: at(one) });
+    link.hidden = one === "today" && span === today;
+    one === kind ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  }
   place("ways").setAttribute("aria-label", say.word("ways"));
-  place("ways").replaceChildren(...links);
   for (const [id, by, sign] of [["before", -1, "‹"], ["after", 1, "›"]]) {
     const link = place(id);
     link.textContent = sign;
     link.setAttribute("aria-label", say.word(`${id}_${kind}`));
-    link.href = href(device, kind, moved(kind, span, by));
+    link.href = href({ device, kind, span: moved(kind, span, by) });
     link.hidden = id === "after" && moved(kind, span, 1) > today.slice(0, LENGTH[kind]);
   }
 }
@@ -74,7 +92,11 @@ function sums({ kind, span, sum, sumBefore, before, now }) {
     element("div", {}, element("dt", { textContent: name }), element("dd", { className: look }, text, element("small", { textContent: note && ` ${note}` })));
   const rows = [];
   if (sum?.total) {
-    const note = [sum.open && say.word("so_far"), sum.total.estimated_share > 0.001 && `${say.percent(sum.total.estimated_share)} ${say.word("estimated")}`];
+    const note = [
+      sum.open && say.word("so_far"),
+      sum.total.estimated_share > 0.001 && `${say.percent(sum.total.estimated_share)} ${say.word("estimated")}`,
+      sum.marks.includes("part") && say.word("part_missing"),
+    ];
     rows.push(row(say.word("used"), say.kwh(sum.total.import_kwh), "", note.filter(Boolean).join(", ")));
     if (currency) rows.push(row(say.word("cost"), say.money(sum.total.import_cost, currency)));
     if (sum.total.export_kwh) rows.push(row(say.word("given"), say.kwh(sum.total.export_kwh), "export"));
@@ -82,64 +104,65 @@ function sums({ kind, span, sum, sumBefore, before, now }) {
   } else if (kind !== "year") {
     rows.push(row(say.title(kind, span), say.word("nothing_known")));
   }
-  if (kind !== "year") rows.push(row(say.title(kind, before), sumBefore?.total ? say.kwh(sumBefore.total.import_kwh) : say.word("nothing_known"), "before"));
+  if (kind !== "year" && sumBefore) rows.push(row(say.title(kind, before), sumBefore.total ? say.kwh(sumBefore.total.import_kwh) : say.word("nothing_known"), "before"));
   place("sums").replaceChildren(...rows);
 }
 
 // What a screen reader says of a period, and what stands below the chart.
-export function told(period, { now }, at) {
-  const how = quality(period, at);
+function told(period, { grain, tariff }) {
+  const is = (mark) => period.marks.includes(mark);
   const said = [];
-  if (how === "future") said.push(say.word("future"));
-  if (how === "unknown") said.push(say.word("missing"));
+  if (is("future")) said.push(say.word("future"));
+  if (is("unknown")) said.push(say.word("missing"));
   if (period.total) {
     said.push(`${say.kwh(period.total.import_kwh)} ${say.word("used").toLowerCase()}`);
     if (period.total.export_kwh) said.push(`${say.kwh(period.total.export_kwh)} ${say.word("given").toLowerCase()}`);
-    if (now.tariff) said.push(say.money(period.total.import_cost, now.tariff.currency));
-    if (how === "guessed") said.push(`${say.percent(period.total.estimated_share)} ${say.word("estimated")}`);
-    if (how === "part") said.push(say.word("part_missing"));
+    if (tariff) said.push(say.money(period.total.import_cost, tariff.currency));
+    if (is("guessed")) said.push(`${say.percent(period.total.estimated_share)} ${say.word("estimated")}`);
+    if (is("part")) said.push(say.word("part_missing"));
     if (period.total.resets) said.push(say.word("resets"));
     if (period.open) said.push(say.word("still_open"));
   }
-  return `${say.long(now.grain, period, now.zone)}: ${said.join(", ")}`;
+  return `${say.long(grain, period)}: ${said.join(", ")}`;
 }
 
 function bars(shown) {
   const { device, kind, now, then } = shown;
-  const at = Date.now();
-  const beside = besides(now, then);
   const drawn = now.periods.map((period) => ({
     period,
-    before: beside.get(period) ?? null,
+    before: beside(period, shown),
     label: say.short(now.grain, period),
-    said: told(period, shown, at),
-    href: SMALLER[kind] && quality(period, at) !== "future" ? href(device, SMALLER[kind], period.local) : null,
+    said: told(period, now),
+    href: SMALLER[kind] && !period.marks.includes("future") ? href({ device, kind: SMALLER[kind], span: period.local }) : null,
   }));
-  const tell = (text) => (place("told").textContent = text);
   const title = say.word("chart", { title: say.title(kind, shown.span) });
-  const focused = place("chart").querySelector(":focus")?.dataset.start;
-  place("chart").replaceChildren(chart(drawn, { width: Math.max(280, place("chart").clientWidth), title, now: at, tell }));
-  if (focused) place("chart").querySelector(`[data-start="${focused}"]`)?.focus();
-  tell(now.astray ? say.word("other_zone") : now.periods.some((period) => period.total) ? "" : say.word("nothing_here"));
+  put(place("chart"), chart(drawn, { width: Math.max(280, place("chart").clientWidth), title, tell }));
+  tell(place("chart").querySelector(`[data-start="${pointed}"]`));
+  say.tell(place("note"), now.astray ? "other_zone" : now.periods.some((period) => period.total) ? "" : "nothing_here");
 }
 
-// For each period the import of the one with the same name in the view before: hour and hour, day and day. The repeated hour of autumn has one, too.
-function besides(now, then) {
-  const name = (period) => (now.grain === "hour" ? period.local : period.local.slice(-2));
-  const of = new Map(then.periods.filter((period) => period.total).map((period) => [name(period), period.total.import_kwh]));
-  return new Map(now.periods.filter((period) => of.has(name(period))).map((period) => [period, of.get(name(period))]));
+// Below the chart stands what a bar says; a screen reader says it when the bar has the focus.
+function tell(bar) {
+  pointed = bar?.dataset.start ?? "";
+  place("told").textContent = bar?.getAttribute("aria-label") ?? "";
 }
 
-function legend({ kind, now, then, before }) {
-  const at = Date.now();
-  const seen = new Set(now.periods.map((period) => quality(period, at)));
+// The import of those with the same name in the view before: hour and hour, day and day. Of the repeated hour of autumn there are two.
+function beside(period, { now, then }) {
+  const name = ({ local }) => (now.grain === "hour" ? local : local.slice(-2));
+  return (then?.periods ?? []).filter((one) => one.total && name(one) === name(period)).map((one) => one.total.import_kwh);
+}
+
+function legend(shown) {
+  const { kind, now, before } = shown;
+  const seen = new Set(now.periods.flatMap((period) => period.marks));
   const box = (look) => make("rect", { class: look, x: 1, y: 1, width: 14, height: 14 });
   const entries = [[box("import"), say.word("used")]];
   if (now.periods.some((period) => period.total?.export_kwh)) entries.push([box("export"), say.word("given")]);
   if (now.periods.some(({ total }) => total?.estimated_import_kwh || total?.estimated_export_kwh)) entries.push([box("import guessed"), say.word("estimated")]);
   if (seen.has("unknown")) entries.push([box("unknown"), say.word("missing")]);
   if (seen.has("part")) entries.push([box("unknown"), say.word("part_missing")]);
-  if (besides(now, then).size) entries.push([make("line", { class: "before", x1: 0, x2: 16, y1: 8, y2: 8 }), say.title(kind, before)]);
+  if (now.periods.some((period) => beside(period, shown).length)) entries.push([make("line", { class: "before", x1: 0, x2: 16, y1: 8, y2: 8 }), say.title(kind, before)]);
   place("legend").replaceChildren(
     ...entries.map(([mark, text]) => element("li", {}, make("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, mark), text)),
   );
@@ -147,7 +170,6 @@ function legend({ kind, now, then, before }) {
 
 function table(shown) {
   const { now } = shown;
-  const at = Date.now();
   const columns = [
     [say.word("used"), (total) => say.kwh(total.import_kwh)],
     [say.word("given"), (total) => say.kwh(total.export_kwh)],
@@ -157,12 +179,12 @@ function table(shown) {
   ];
   const head = [say.word(now.grain), ...columns.map(([name]) => name)].map((textContent) => element("th", { scope: "col", textContent }));
   const rows = now.periods
-    .filter((period) => quality(period, at) !== "future")
+    .filter((period) => !period.marks.includes("future"))
     .map((period) =>
       element(
         "tr",
         {},
-        element("th", { scope: "row", textContent: say.row(now.grain, period, now.zone) }),
+        element("th", { scope: "row", textContent: say.row(now.grain, period) }),
         ...columns.map(([, cell]) => element("td", { textContent: period.total ? cell(period.total) : say.word("nothing_known") })),
       ),
     );

@@ -1,4 +1,7 @@
-// What the page says, in the reader's language: words from a catalogue, numbers and dates as the language writes them.
+// What the page says, in the reader's language: words from a catalogue, numbers and dates as the language writes them. Dates and hours are those that the API
+// names; what the browser knows of time zones is never asked.
+
+import { ask } from "./api.js";
 
 const LANGUAGES = ["en", "nl"];
 const KEPT = "wattfall-language";
@@ -7,20 +10,38 @@ let numbers = {};
 let locale = "en"; // the language as it is written where the reader is
 export let language = "en";
 
-export const chosen = () => localStorage.getItem(KEPT) ?? navigator.languages.map((one) => one.slice(0, 2)).find((one) => LANGUAGES.includes(one)) ?? "en";
+// A browser may keep nothing for anybody; then it does not keep this either.
+function kept(...wanted) {
+  try {
+    return wanted.length ? localStorage.setItem(KEPT, wanted[0]) : localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
 
+export const chosen = () => kept() ?? navigator.languages.map((one) => one.slice(0, 2)).find((one) => LANGUAGES.includes(one)) ?? "en";
+
+// Raises Refused, and then the language is as it was.
 export async function speak(wanted) {
-  language = LANGUAGES.includes(wanted) ? wanted : "en";
+  const next = LANGUAGES.includes(wanted) ? wanted : "en";
+  words = await ask(`/page/words/${next}.json`);
+  language = next;
   locale = navigator.languages.find((one) => one.slice(0, 2) === language) ?? language;
-  words = await (await fetch(`/page/words/${language}.json`)).json();
   numbers = {};
   document.documentElement.lang = language;
   for (const each of document.querySelectorAll("[data-word]")) each.textContent = word(each.dataset.word);
 }
 
-export function choose(wanted) {
-  localStorage.setItem(KEPT, wanted);
-  return speak(wanted);
+export async function choose(wanted) {
+  await speak(wanted);
+  kept(wanted);
+}
+
+// Lets an element say a word, in whatever language comes to be spoken, or nothing (""). What it says already is not said again.
+export function tell(element, name) {
+  if ((element.dataset.word ?? "") === name) return;
+  name ? (element.dataset.word = name) : delete element.dataset.word;
+  element.textContent = name && word(name);
 }
 
 export const languages = () => LANGUAGES.map((one) => [one, new Intl.DisplayNames(one, { type: "language" }).of(one)]);
@@ -44,22 +65,22 @@ export function age(seconds) {
 }
 
 // A period of a view as people call it; in full where it stands alone. A local date is drawn as UTC so that no zone moves it.
-const NAMES = {
-  hour: [{ hour: "2-digit" }, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZoneName: "shortOffset" }],
-  day: [{ day: "numeric" }, { weekday: "long", day: "numeric", month: "long", year: "numeric" }],
-  month: [{ month: "short" }, { month: "long", year: "numeric" }],
-  year: [{ year: "numeric" }, { year: "numeric" }],
+const FULL = {
+  hour: { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
+  day: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
+  month: { month: "long", year: "numeric" },
+  year: { year: "numeric" },
 };
-const shown = (at, options) => new Intl.DateTimeFormat(locale, options).format(at);
+const ROW = { hour: { hour: "2-digit", minute: "2-digit" }, day: { weekday: "short", day: "numeric", month: "short" }, month: FULL.month };
+const SHORT = { day: { day: "numeric" }, month: { month: "short" } };
+const drawn = (at, options) => new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }).format(at);
+const utc = (offset) => `UTC${offset.replace(":00", "").replace(/([+-])0/, "$1")}`;
+const hour = ({ start, local, offset }, options) => `${drawn(new Date(`${start.slice(0, 10)}T${local}Z`), options)} ${utc(offset)}`;
 
-export const short = (grain, period) => (grain === "hour" ? period.local.slice(0, 2) : shown(dateOf(period.local), { ...NAMES[grain][0], timeZone: "UTC" }));
-export const long = (grain, period, zone) =>
-  grain === "hour" ? shown(new Date(period.start), { ...NAMES.hour[1], timeZone: zone }) : title(grain, period.local);
-export const row = (grain, period, zone) =>
-  grain === "hour"
-    ? shown(new Date(period.start), { hour: "2-digit", minute: "2-digit", timeZoneName: "shortOffset", timeZone: zone })
-    : shown(dateOf(period.local), { ...(grain === "day" ? { weekday: "short", day: "numeric", month: "short" } : NAMES[grain][1]), timeZone: "UTC" });
-export const title = (grain, span) => shown(dateOf(span), { ...NAMES[grain][1], timeZone: "UTC" });
+export const title = (kind, span) => drawn(dateOf(span), FULL[kind]);
+export const long = (grain, period) => (grain === "hour" ? hour(period, FULL.hour) : title(grain, period.local));
+export const row = (grain, period) => (grain === "hour" ? hour(period, ROW.hour) : drawn(dateOf(period.local), ROW[grain]));
+export const short = (grain, period) => (grain === "hour" ? period.local.slice(0, 2) : drawn(dateOf(period.local), SHORT[grain]));
 
 export const dateOf = (span) => {
   const [year, month = 1, day = 1] = span.split("-").map(Number);

@@ -83,7 +83,7 @@ def test_a_day_has_the_hours_that_it_has(page: Page, day: str, hours: int) -> No
     assert len(bars(page)) == hours
     twice = [bar["said"] for bar in bars(page) if bar["start"][11:13] == "02"]
     assert len(set(twice)) == len(twice) == {23: 0, 25: 2}[hours]
-    assert all(offset in said for offset, said in zip(("GMT+2", "GMT+1"), twice, strict=False))
+    assert all(offset in said for offset, said in zip(("UTC+2", "UTC+1"), twice, strict=False))
 
 
 def test_a_bar_leads_down_and_back_leads_up_by_mouse_and_by_keyboard(page: Page) -> None:
@@ -115,7 +115,7 @@ def test_the_power_moves_when_a_reading_comes_and_says_how_old_it_is(page: Page,
 
 def test_a_device_without_readings_says_so(page: Page) -> None:
     go(page, "month", "2026-10", "empty")
-    expect(page.locator("#told")).to_have_text("Nothing is known of this time.")
+    expect(page.locator("#note")).to_have_text("Nothing is known of this time.")
     expect(page.locator("#power")).to_have_text("–")
     expect(page.locator("#age")).to_have_text("no reading yet")
 
@@ -123,17 +123,17 @@ def test_a_device_without_readings_says_so(page: Page) -> None:
 def test_the_neighbours_house_is_not_there(page: Page) -> None:
     page.evaluate("location.hash = '#/barn/day/2026-10-24'")
     expect(page.locator("#trouble")).to_have_text("There is no such device, or it is not yours.")
-    expect(page.locator("#view")).to_be_hidden()
+    expect(page.locator("#body")).to_be_hidden()
     expect(page.locator("#live")).to_be_hidden()
     page.evaluate("location.hash = '#/home/day/2026-10-24'")
-    expect(page.locator("#view")).to_be_visible()
+    expect(page.locator("#chart svg")).to_be_visible()
     expect(page.locator("#trouble")).to_have_text("")
 
 
 def test_a_date_that_is_none_is_said(page: Page) -> None:
     page.evaluate("location.hash = '#/home/day/2026-02-30'")
     expect(page.locator("#trouble")).to_have_text("There is no such date.")
-    expect(page.locator("#view")).to_be_hidden()
+    expect(page.locator("#body")).to_be_hidden()
 
 
 def test_an_address_that_says_nothing_leads_to_today(page: Page) -> None:
@@ -145,7 +145,7 @@ def test_an_address_that_says_nothing_leads_to_today(page: Page) -> None:
 def test_another_persons_link_in_the_same_window_shows_their_devices(page: Page, house: House) -> None:
     page.goto(house.link("bob"))
     expect(page.locator("#device option")).to_have_text(["barn"])
-    expect(page.locator("#told")).to_have_text("Nothing is known of this time.")
+    expect(page.locator("#note")).to_have_text("Nothing is known of this time.")
 
 
 def test_a_dashboard_that_is_away_is_said_and_so_is_that_it_is_back(browser: Browser, house: House) -> None:
