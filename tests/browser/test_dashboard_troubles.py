@@ -18,8 +18,11 @@ AGAIN_MS: Final = 15_000
 """Generous: the page tries again after five seconds."""
 
 
-def hold(route: Route) -> None:
-    """An answer that does not come."""
+class Held(list[Route]):
+    """Takes requests and lets them wait for their answers."""
+
+    def __call__(self, route: Route) -> None:
+        self.append(route)
 
 
 def look_again(page: Page) -> None:
@@ -127,7 +130,7 @@ def test_no_view_stands_under_the_address_of_another(page: Page, answer: dict[st
 
 
 def test_what_is_waited_for_is_not_what_was_there_before(page: Page) -> None:
-    page.route("**/empty/**", hold)
+    page.route("**/empty/**", Held())
     expect(page.locator("#power")).to_be_visible()
     gone_to(page, "#/empty/day/2026-10-24")
     expect(page.locator("#body")).to_be_hidden()
@@ -136,8 +139,8 @@ def test_what_is_waited_for_is_not_what_was_there_before(page: Page) -> None:
 
 
 def test_a_view_that_comes_late_does_not_replace_the_one_that_was_asked_for_after_it(page: Page) -> None:
-    held: list[Route] = []
-    page.route("**/month/2026-09", lambda route: held.append(route))
+    held = Held()
+    page.route("**/month/2026-09", held)
     gone_to(page, "#/home/month/2026-09")
     expect(page.locator("#view-title")).to_have_text("September 2026")
     go(page, "year", "2026")
@@ -248,12 +251,12 @@ def test_a_refused_stream_is_asked_for_less_and_less_often(page: Page) -> None:
 
 
 def test_a_session_that_has_ended_leads_from_the_stream_to_the_login(page: Page, context: BrowserContext) -> None:
-    streams: list[Route] = []
-    page.route("**/live/stream", lambda route: streams.append(route))
+    held = Held()
+    page.route("**/live/stream", held)
     page.reload()
     page.wait_for_selector("#chart svg")
     context.clear_cookies()
-    streams[0].continue_(headers={})
+    held[0].continue_(headers={})
     expect(page.locator("#login")).to_be_visible()
     expect(page.locator("#view")).to_be_hidden()
 
