@@ -66,20 +66,20 @@ export function age(seconds) {
 
 // A period of a view as people call it; in full where it stands alone. A local date is drawn as UTC so that no zone moves it.
 const FULL = {
-  hour: { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
+  hour: { weekday: "long", day: "numeric", month: "long" },
   day: { weekday: "long", day: "numeric", month: "long", year: "numeric" },
   month: { month: "long", year: "numeric" },
   year: { year: "numeric" },
 };
-const ROW = { hour: { hour: "2-digit", minute: "2-digit" }, day: { weekday: "short", day: "numeric", month: "short" }, month: FULL.month };
+const ROW = { day: { weekday: "short", day: "numeric", month: "short" }, month: FULL.month };
 const SHORT = { day: { day: "numeric" }, month: { month: "short" } };
 const drawn = (at, options) => new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }).format(at);
 const utc = (offset) => `UTC${offset.replace(":00", "").replace(/([+-])0/, "$1")}`;
-const hour = ({ start, local, offset }, options) => `${drawn(new Date(`${start.slice(0, 10)}T${local}Z`), options)} ${utc(offset)}`;
+const hour = ({ local, offset }) => `${local} ${utc(offset)}`;
 
 export const title = (kind, span) => drawn(dateOf(span), FULL[kind]);
-export const long = (grain, period) => (grain === "hour" ? hour(period, FULL.hour) : title(grain, period.local));
-export const row = (grain, period) => (grain === "hour" ? hour(period, ROW.hour) : drawn(dateOf(period.local), ROW[grain]));
+export const long = (grain, period) => (grain === "hour" ? `${title("hour", period.start.slice(0, 10))}, ${hour(period)}` : title(grain, period.local));
+export const row = (grain, period) => (grain === "hour" ? hour(period) : drawn(dateOf(period.local), ROW[grain]));
 export const short = (grain, period) => (grain === "hour" ? period.local.slice(0, 2) : drawn(dateOf(period.local), SHORT[grain]));
 
 export const dateOf = (span) => {
