@@ -339,10 +339,10 @@ def test_nobody_believes_to_have_left_who_has_not(page: Page) -> None:
 # What is looked at stays
 
 
-@pytest.mark.parametrize("where", ["#chart a >> nth=3", "#ways a >> nth=1"])
+@pytest.mark.parametrize("where", ["#chart [data-start] >> nth=3", "#ways a >> nth=1"])
 def test_the_same_again_is_not_said_again_and_moves_nobody(page: Page, where: str) -> None:
     go(page, "day", "2026-10-24")
-    page.locator("#chart a").nth(3).hover()
+    page.locator("#chart [data-start]").nth(3).hover()
     told = page.locator("#told").inner_text()
     assert "03:00" in told
     page.locator(where).focus()
