@@ -29,7 +29,7 @@ WELL: Final[dict[str, tuple[str, float, dict[str, Any]]]] = {
     "an hour that is over": ("hour", 90_000, {"covered_s": 3600, "last_at": 3590}),
     "an hour with a reading or two less": ("hour", 90_000, {"covered_s": 3540, "last_at": 3590}),
     "an hour that goes on": ("hour", 1800, {"covered_s": 1750, "last_at": 1745}),
-    "an hour that ended 10 s ago, 80 s behind": ("hour", 3610, {"covered_s": 3530, "last_at": 3530}),
+    "an hour that ended 10 s ago, 90 s behind": ("hour", 3610, {"covered_s": 3520, "last_at": 3520}),
     "a day 5 min behind": ("day", 600, {"covered_s": 300, "last_at": 300}),
     "a day that ended 10 s ago, 5 min behind": ("day", 86_410, {"covered_s": 86_100, "last_at": 86_100}),
     "a month 5 h in, 20 min behind": ("month", 18_000, {"covered_s": 16_800, "last_at": 16_800}),
