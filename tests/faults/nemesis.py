@@ -13,7 +13,7 @@ import signal
 import statistics
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -74,19 +74,62 @@ class Journal:
         return Counter(deed.what for deed in self.deeds)
 
 
-class Pulse:
-    """Watches the group's position in every partition of the readings: how long after a deed has every one of them moved on?
+class Progress:
+    """What a group's positions say that somebody asks for again and again: how long after a deed has every partition moved on?
 
-    `stood`: how long one of them stood still at most, since somebody set it to 0. `back`: positions that went back.
+    `moved`: when (monotonic) each partition was last seen at another position, `looked`: when the last question began. `stood`: how long one of them
+    stood still at most, since somebody set it to 0. `back`: positions that went back. `last_words` is what to say when they do not move.
     """
 
-    def __init__(self, here: Deployment) -> None:
-        self.here = here
+    def __init__(self, partitions: int, last_words: Callable[[], str]) -> None:
+        self.partitions, self.last_words = range(partitions), last_words
+        self.before: dict[int, int] = {}
         self.moved: dict[int, float] = {}
+        self.first: float | None = None
         self.looked = 0.0
         self.waits: list[float] = []
         self.stood = 0.0
         self.back: list[str] = []
+
+    def take(self, positions: Mapping[int, int], began: float, now: float) -> None:
+        """An answer: asked for when it `began`, here `now`. A partition has moved when its position is not what it was."""
+        self.looked = began
+        for partition, position in positions.items():
+            held = self.before.get(partition)
+            if held == position:
+                continue
+            if held is not None and position < held:
+                self.back.append(f"partition {partition} from {held} to {position}")
+            self.before[partition] = position
+            self.moved[partition] = now
+        first = self.first = now if self.first is None else self.first
+        self.stood = max(self.stood, now - min(self.moved.get(partition, first) for partition in self.partitions))
+
+    async def all_moved(self, since: float, limit_s: float = AGAIN_S) -> float:
+        """Seconds from `since` (monotonic) until every partition has moved from where it was found then: what was committed before is no news."""
+        await until(lambda: self.looked > since, limit_s, lambda: "the broker does not say where the group is")
+        found = time.monotonic()
+        await until(lambda: not self.still(found), limit_s, lambda: f"partitions {self.still(found)} did not move on\n{self.last_words()}")
+        took = max(self.moved[partition] for partition in self.partitions) - since
+        self.waits.append(took)
+        return took
+
+    def still(self, since: float) -> list[int]:
+        """Which partitions have not moved."""
+        return [partition for partition in self.partitions if self.moved.get(partition, 0.0) <= since]
+
+    def __str__(self) -> str:
+        if not self.waits:
+            return "nothing was interrupted"
+        return f"until every partition moved on: median {statistics.median(self.waits):.1f} s, longest {max(self.waits):.1f} s, of {len(self.waits)}"
+
+
+class Pulse(Progress):
+    """Watches the group's position in every partition of the readings."""
+
+    def __init__(self, here: Deployment) -> None:
+        super().__init__(here.settings.partitions, here.last_words)
+        self.here = here
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -99,52 +142,22 @@ class Pulse:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
 
-    async def all_moved(self, since: float, limit_s: float = AGAIN_S) -> float:
-        """Seconds from `since` (monotonic) until every partition has moved from where it was found then: what was committed before is no news."""
-        partitions = range(self.here.settings.partitions)
-        await until(lambda: self.looked > since, limit_s, lambda: "the broker does not say where the group is")
-        found = time.monotonic()
-        await until(
-            lambda: all(self.moved.get(p, 0.0) > found for p in partitions), limit_s, lambda: f"{self.still(found)}\n{self.here.last_words()}"
-        )
-        took = max(self.moved[p] for p in partitions) - since
-        self.waits.append(took)
-        return took
-
-    def still(self, since: float) -> str:
-        """Which partitions have not moved."""
-        return f"partitions {[p for p in range(self.here.settings.partitions) if self.moved.get(p, 0.0) <= since]} did not move on"
-
-    def __str__(self) -> str:
-        if not self.waits:
-            return "nothing was interrupted"
-        return f"until every partition moved on: median {statistics.median(self.waits):.1f} s, longest {max(self.waits):.1f} s, of {len(self.waits)}"
-
     async def _run(self) -> None:
-        """A partition has moved when its position is not what it was. A broker that is away is no news."""
+        """A broker that is away is no news."""
         topic, group = self.here.topics.readings, f"{self.here.settings.scope}-waterfall"
-        before: dict[int, int] = {}
         while True:
             try:
                 async with asyncio.timeout(10), Meter(self.here.settings.brokers, {topic: self.here.settings.partitions}) as meter:
-                    await self._watch(meter, topic, group, before)
+                    await self._watch(meter, topic, group)
             except (KafkaError, TimeoutError, OSError):
                 await asyncio.sleep(POLL_S)
 
-    async def _watch(self, meter: Meter, topic: str, group: str, before: dict[int, int]) -> None:
+    async def _watch(self, meter: Meter, topic: str, group: str) -> None:
         while True:
             began = time.monotonic()
             async with asyncio.timeout(5):
                 commits = await meter.commits(group)
-            now = time.monotonic()
-            self.looked = began
-            for tp, found in commits.items():
-                if tp.topic == topic and (held := before.get(tp.partition)) != found.offset:
-                    if held is not None and found.offset < held:
-                        self.back.append(f"{tp.topic}/{tp.partition} from {held} to {found.offset}")
-                    before[tp.partition] = found.offset
-                    self.moved[tp.partition] = now
-            self.stood = max(self.stood, now - min(self.moved.values(), default=now))
+            self.take({tp.partition: found.offset for tp, found in commits.items() if tp.topic == topic}, began, time.monotonic())
             await asyncio.sleep(POLL_S)
 
 

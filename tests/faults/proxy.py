@@ -70,14 +70,14 @@ class Request(NamedTuple):
 class Proxy:
     """`counts`: how many writes met which fault, and how many took effect, were refused as stale, or denied. `backward`: what must stay empty.
 
-    `asked`: which operations on which tables.
+    `asked`: which operations on which tables. `hang_s` and `late_s`: so long a hung write is not answered, and a late one is given up already.
     """
 
-    def __init__(self, upstream: str, seed: int) -> None:
+    def __init__(self, upstream: str, seed: int, hang_s: float = HANG_S, late_s: float = LATE_S) -> None:
         parts = urlsplit(upstream)
         assert parts.hostname == "127.0.0.1" and parts.port is not None, upstream
         self.host, self.port = parts.hostname, parts.port
-        self.random = Random(seed)
+        self.random, self.hang_s, self.late_s = Random(seed), hang_s, late_s
         self.rates, self.down = QUIET, False
         self.counts: Counter[str] = Counter()
         self.backward: list[str] = []
@@ -124,7 +124,7 @@ class Proxy:
             case "reset":
                 return None
             case "hung":
-                await asyncio.sleep(HANG_S)
+                await asyncio.sleep(self.hang_s)
                 return None
             case "lost":
                 await self.write(request)
@@ -147,7 +147,7 @@ class Proxy:
 
     async def write_late(self, request: Request) -> None:
         """Delivers a write that everybody has given up."""
-        await asyncio.sleep(LATE_S)
+        await asyncio.sleep(self.late_s)
         await self.write(request)
 
     async def write(self, request: Request) -> bytes:
@@ -207,9 +207,9 @@ def error(code: str, status: int) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def proxy(upstream: str, seed: int = 0) -> AsyncIterator[Proxy]:
+async def proxy(upstream: str, seed: int = 0, hang_s: float = HANG_S, late_s: float = LATE_S) -> AsyncIterator[Proxy]:
     """A proxy that listens while the block lasts."""
-    here = Proxy(upstream, seed)
+    here = Proxy(upstream, seed, hang_s, late_s)
     server: Any = await asyncio.start_server(here.serve, "127.0.0.1", 0)
     here.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -1,5 +1,7 @@
 """The verdict: what is durably in the readings topic, what the oracle makes of it, and whether everything that the product keeps says the same.
 
+`judge` reads all of it and has it judged; `judged` knows nothing of where it came from, so tests/unit/test_verdict.py can falsify every part.
+
 Compared are the items in DynamoDB, the level topics, the topics rejected and late record by record, the live readings, and what became of every
 reading: in = counted + duplicate + corrected + rejected + late.
 """
@@ -18,6 +20,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from dynamodb.items import LIVE, live_from_item
 from metering.compare import Key, compared, differences, named, read
+from metering.live import Live
+from metering.rules import Rules
 from metering.total import Grain, Total
 from metering.wire import total_from_json, total_key
 from streams.position import Position, position_key
@@ -27,7 +31,25 @@ from tests.oracle_reading import partition_of
 
 SHOWN: Final = 12
 Log = dict[int, list[ConsumerRecord]]
-Refused = tuple[str, str, str | None, bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
+Refused = tuple[int, str, str, str | None, bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All that is kept and told of one application when its workers are done.
+
+    `levels`: the level topics; `table`: the changelog of the hours, with the position records; `ends`: where each partition of the readings ends,
+    behind whatever markers. `stored` and `lives`: what is in DynamoDB; `lives` is None where they say nothing.
+    """
+
+    readings: Log
+    levels: Mapping[Grain, Log]
+    rejected: Log
+    late: Log
+    table: Log
+    ends: Mapping[int, int]
+    stored: Mapping[Key, Total]
+    lives: Mapping[str, Live] | None
 
 
 @dataclass
@@ -70,40 +92,58 @@ async def judge(here: Deployment, sent: int | None = None, *, counted_again: boo
     `sent`: messages that the brokers confirmed, where that is known. `counted_again`: all readings were, since the tables were lost. Then the level
     topics tell everything again, and refused records are there twice.
     """
-    topics = here.topics
-    names = (topics.readings, topics.hours, topics.days, topics.months, topics.rejected, topics.late, topics.hours_table)
-    logs = dict(zip(names, await asyncio.gather(*[records(here, name) for name in names]), strict=True))
-    exported = await here.must("dynamodb", "export")
-    oracles = ask(logs[topics.readings], here)
-    verdict = Verdict()
-    found = sum(map(len, logs[topics.readings].values()))
-    verdict.note("messages", found, [] if sent in (None, found) else [f"{sent} were confirmed, {found} are in {topics.readings}"])
-    verdict.readings = sum(sum(oracle.outcomes.values()) for oracle in oracles.values())
-    expected = {key: total for oracle in oracles.values() for key, total in oracle.totals().items()}
-    verdict.totals = len(expected)
-    assert {grain for _, grain, _ in expected} == set(Grain), "nothing to compare"
-    stored = read(exported.encode().splitlines())
-    for grain, topic in zip(Grain, (topics.hours, topics.days, topics.months), strict=True):
-        wanted = {key: total for key, total in expected.items() if key[1] is grain}
-        kept = {key: total for key, total in stored.items() if key[1] is grain}
-        last = newest(logs[topic])
-        differ = list(compared(kept, wanted))
-        verdict.kinds.update(one.kind.value for one in differ)
-        verdict.note(f"{grain}s in DynamoDB", len(wanted), map(str, differ))
-        verdict.note(f"{grain}s in the topic", len(wanted), differences(last, wanted))
-        verdict.note(f"{grain}s' versions there", len(kept), behind(kept, last))
-        verdict.note(f"{grain}s' versions", sum(map(len, logs[topic].values())), unordered(logs[topic], again=counted_again))
-    if live:
-        verdict.note("live readings", *lives(here, oracles))
-    verdict.note("rejected", *refusals(logs[topics.rejected], logs[topics.readings], here, oracles, late=False, again=counted_again))
-    verdict.note("late", *refusals(logs[topics.late], logs[topics.readings], here, oracles, late=True, again=counted_again))
-    positions = kept_positions(logs[topics.hours_table])
-    verdict.outcomes = sum((kept.outcomes for kept in positions.values()), Counter())
-    verdict.note("outcomes of readings", verdict.readings, accounts(positions, await ends(here, topics.readings), oracles))
+    kept = await read_all(here, live=live)
+    verdict = judged(kept, ask(kept.readings, here.settings.rules), sent, counted_again=counted_again)
     print(f"\n{here.name} {context}\n{verdict}\n{dict(verdict.outcomes)}")
     if verdict.wrong:
         raise Wrong(verdict, f"{here.name} {context}\n{verdict}\n{here.last_words()}")
     return verdict
+
+
+def judged(kept: Kept, oracles: Mapping[int, Oracle], sent: int | None = None, *, counted_again: bool = False) -> Verdict:
+    """The same of what was read; `oracles` is what `ask` made of its readings."""
+    verdict = Verdict()
+    found = sum(map(len, kept.readings.values()))
+    verdict.note("messages", found, [] if sent in (None, found) else [f"{sent} were confirmed, {found} are in the topic"])
+    verdict.readings = sum(sum(oracle.outcomes.values()) for oracle in oracles.values())
+    expected = {key: total for oracle in oracles.values() for key, total in oracle.totals().items()}
+    verdict.totals = len(expected)
+    assert {grain for _, grain, _ in expected} == set(Grain), "nothing to compare"
+    for grain, log in kept.levels.items():
+        wanted = {key: total for key, total in expected.items() if key[1] is grain}
+        stored = {key: total for key, total in kept.stored.items() if key[1] is grain}
+        last = newest(log)
+        differ = list(compared(stored, wanted))
+        verdict.kinds.update(one.kind.value for one in differ)
+        verdict.note(f"{grain}s in DynamoDB", len(wanted), map(str, differ))
+        verdict.note(f"{grain}s in the topic", len(wanted), differences(last, wanted))
+        verdict.note(f"{grain}s' versions there", len(stored), behind(stored, last))
+        verdict.note(f"{grain}s' versions", sum(map(len, log.values())), unordered(log, again=counted_again))
+    if kept.lives is not None:
+        verdict.note("live readings", *lives(kept.lives, oracles))
+    verdict.note("rejected", *refusals(kept.rejected, kept.readings, oracles, late=False, again=counted_again))
+    verdict.note("late", *refusals(kept.late, kept.readings, oracles, late=True, again=counted_again))
+    positions = kept_positions(kept.table)
+    verdict.outcomes = sum((position.outcomes for position in positions.values()), Counter())
+    verdict.note("outcomes of readings", verdict.readings, accounts(positions, kept.ends, oracles))
+    return verdict
+
+
+async def read_all(here: Deployment, *, live: bool) -> Kept:
+    """All of it, as it is now."""
+    topics = here.topics
+    names = (topics.readings, *topics.levels, topics.rejected, topics.late, topics.hours_table)
+    readings, *levels, rejected, late, table = await asyncio.gather(*[records(here, name) for name in names])
+    return Kept(
+        readings=readings,
+        levels=dict(zip(Grain, levels, strict=True)),
+        rejected=rejected,
+        late=late,
+        table=table,
+        ends=await ends(here, topics.readings),
+        stored=read((await here.must("dynamodb", "export")).encode().splitlines()),
+        lives=stored_lives(here) if live else None,
+    )
 
 
 async def records(here: Deployment, topic: str) -> Log:
@@ -131,9 +171,16 @@ async def ends(here: Deployment, topic: str) -> dict[int, int]:
     return {tp.partition: end for tp, end in found.items()}
 
 
-def ask(log: Log, here: Deployment) -> dict[int, Oracle]:
+def stored_lives(here: Deployment) -> dict[str, Live]:
+    """The live table, by device."""
+    pages = client_of(here).get_paginator("scan").paginate(TableName=here.environ["WATTFALL_TABLE_LIVE"])
+    items = [item for page in pages for item in page["Items"] if item["sk"]["S"] == LIVE]
+    return {live.device: live for live in map(live_from_item, items)}
+
+
+def ask(log: Log, rules: Rules) -> dict[int, Oracle]:
     """An oracle a partition, because offsets are a partition's own."""
-    oracles = {partition: Oracle(here.settings.rules) for partition in log}
+    oracles = {partition: Oracle(rules) for partition in log}
     for partition, some in log.items():
         for record in some:
             oracles[partition].add(Message(record.key, record.value, record.timestamp, record.offset, partition, len(log)))
@@ -150,8 +197,9 @@ def newest(log: Log) -> dict[Key, Total]:
 def behind(stored: Mapping[Key, Total], last: Mapping[Key, Total]) -> Iterable[str]:
     """Totals whose version in DynamoDB is not that of the last one told: a higher one would shut out all that comes."""
     for key, total in stored.items():
-        if key in last and total.version != last[key].version:
-            yield f"{named(key)}: version {total.version}, and the last that was told is {last[key].version}"
+        told = last.get(key, total)
+        if (total.version, total.reflects) != (told.version, told.reflects):
+            yield f"{named(key)}: version {total.version} of {total.reflects}, and the last that was told is {told.version} of {told.reflects}"
 
 
 def unordered(log: Log, *, again: bool = False) -> Iterable[str]:
@@ -171,32 +219,30 @@ def unordered(log: Log, *, again: bool = False) -> Iterable[str]:
             before[record.key] = total
 
 
-def lives(here: Deployment, oracles: Mapping[int, Oracle]) -> tuple[int, list[str]]:
-    """The live table against the oracle, value by value."""
+def lives(stored: Mapping[str, Live], oracles: Mapping[int, Oracle]) -> tuple[int, list[str]]:
+    """The live readings against the oracle, value by value."""
     expected = {device: fields for oracle in oracles.values() for device, fields in oracle.live.items()}
-    client = client_of(here)
-    pages = client.get_paginator("scan").paginate(TableName=here.environ["WATTFALL_TABLE_LIVE"])
-    items = [item for page in pages for item in page["Items"] if item["sk"]["S"] == LIVE]
-    stored = {live.device: live._asdict() | {"at": live.at} for live in map(live_from_item, items)}
+    found = {device: live._asdict() | {"at": live.at} for device, live in stored.items()}
     wrong = []
-    for device in sorted(stored.keys() | expected.keys()):
-        is_, should = stored.get(device), expected.get(device)
+    for device in sorted(found.keys() | expected.keys()):
+        is_, should = found.get(device), expected.get(device)
         if is_ is None or should is None or any(is_[name] != should[name] for name in should if name != "offset"):
             wrong.append(f"{device} is {is_} and should be {should}")
     return len(expected), wrong
 
 
-def refusals(log: Log, source: Log, here: Deployment, oracles: Mapping[int, Oracle], *, late: bool, again: bool) -> tuple[int, list[str]]:
-    """The topic rejected or late against the oracle: once each (or, `again`, at most twice), the original's key, value and headers, and why."""
+def refusals(log: Log, source: Log, oracles: Mapping[int, Oracle], *, late: bool, again: bool) -> tuple[int, list[str]]:
+    """The topic rejected or late against the oracle: once each (or, `again`, at most twice), in the original's partition, with its key, value and
+    headers, and why."""
     expected: Counter[Refused] = Counter()
     for partition, oracle in oracles.items():
         originals = {record.offset: record for record in source[partition]}
         listed = [(offset, "late", indexes) for offset, indexes in oracle.late] if late else oracle.rejected
         for offset, reason, indexes in listed:
             original = originals[offset]
-            name = f"{here.topics.readings}/{partition}/{offset}"
-            expected[name, reason, ranges(indexes), original.key, original.value, tuple(original.headers)] += 1
-    found = Counter(refused(record) for some in log.values() for record in some)
+            name = f"{original.topic}/{partition}/{offset}"
+            expected[partition, name, reason, ranges(indexes), original.key, original.value, tuple(original.headers)] += 1
+    found = Counter(refused(partition, record) for partition, some in log.items() for record in some)
     if again:
         found = Counter({one: expected[one] if expected[one] <= count <= 2 * expected[one] else count for one, count in found.items()})
     wrong = [f"{count} times too few: {told(one)}" for one, count in (expected - found).items()]
@@ -204,20 +250,20 @@ def refusals(log: Log, source: Log, here: Deployment, oracles: Mapping[int, Orac
     return sum(expected.values()), wrong
 
 
-def refused(record: ConsumerRecord) -> Refused:
-    """A record of the topic rejected or late, taken apart."""
+def refused(partition: int, record: ConsumerRecord) -> Refused:
+    """A record of the topic rejected or late, taken apart; what does not stand there is empty."""
     own = ("reason", "detail", "source", "index")
     whys = {name: value.decode() for name, value in record.headers[-4:] if name in own}
     number = len(record.headers) - len(whys)
-    detail = whys.get("detail", "")
-    assert len(detail) <= 256
-    return whys["source"], whys["reason"], whys.get("index"), record.key, record.value, tuple(record.headers[:number])
+    assert len(whys.get("detail", "")) <= 256
+    headers = tuple(record.headers[:number])
+    return partition, whys.get("source", ""), whys.get("reason", ""), whys.get("index"), record.key, record.value, headers
 
 
 def told(one: Refused) -> str:
     """For people: never a megabyte of payload."""
-    source, reason, index, key, value, headers = one
-    return f"{source} {reason} index {index} key {key!r} value {(value or b'')[:60]!r} headers {headers}"
+    partition, source, reason, index, key, value, headers = one
+    return f"{source} in partition {partition} {reason} index {index} key {key!r} value {(value or b'')[:60]!r} headers {headers}"
 
 
 def ranges(indexes: list[int] | None) -> str | None:
@@ -244,7 +290,7 @@ def accounts(kept: Mapping[int, Position], ends: Mapping[int, int], oracles: Map
     for partition, oracle in oracles.items():
         if kept[partition].position != ends[partition]:
             yield f"partition {partition}: position {kept[partition].position}, end {ends[partition]}"
-        if +kept[partition].outcomes != +oracle.outcomes:
+        if kept[partition].outcomes != oracle.outcomes:
             yield f"partition {partition}: {dict(kept[partition].outcomes)} and should be {dict(oracle.outcomes)}"
 
 
