@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import secrets
 import signal
@@ -28,10 +27,9 @@ from agents import lag_command, topics_command, worker
 from agents.arguments import parser
 from dynamodb.errors import TableUnfit
 from settings.environ import SettingError
-from streams import faults
+from streams import faults, logs
 from streams.cluster import ClusterError
-from streams.exits import Exit, end
-from streams.logs import quieten
+from streams.exits import Exit, end, last_words
 from streams.settings import Settings
 
 RUN = frozenset({"waterfall", "sinks", "worker"})
@@ -109,6 +107,7 @@ def replay(settings: Settings, environ: Mapping[str, str], asked: argparse.Names
             code = replay_start.run(settings, replay_start.Asked.of(settings.rules.zone, asked.start, asked.device), dry_run=asked.dry_run)
             if code is not None:
                 return code
+            logs.begin(logs.form(environ))
             waterfall(settings)
         case "status":
             return replay_command.status(settings, json=asked.json)
@@ -119,13 +118,6 @@ def replay(settings: Settings, environ: Mapping[str, str], asked: argparse.Names
     return replay_command.drop(settings, dry_run=asked.dry_run)
 
 
-def logs() -> None:
-    """Progress for people on standard error."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("wattfall").setLevel(logging.INFO)
-    quieten("aiokafka", "faust", "mode")
-
-
 def stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
     """Ends a role that has not begun to work, so has nothing to end. An exception would not do: what starts catches some, and goes on."""
     end(Exit.STOPPED)
@@ -134,8 +126,10 @@ def stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Runs a role; returns an exit code, or never."""
     asked = parser().parse_args(arguments)
-    logs()
+    logs.begin("auto" if asked.role in RUN else "text")
     try:
+        if asked.role in RUN:
+            logs.begin(logs.form(environ))
         settings = Settings.from_environ(environ)
         faults.arm(environ.get("WATTFALL_FAULT", ""))
         if asked.role == "topics":
@@ -159,7 +153,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         else:
             sinks(settings, environ)
     except (SettingError, ClusterError, TableUnfit) as error:
-        print(f"wattfall: {error}", file=sys.stderr)
+        if asked.role in RUN:
+            last_words(Exit.CONFIGURATION, str(error))
+        else:
+            print(f"wattfall: {error}", file=sys.stderr)
         return Exit.CONFIGURATION
     except KeyboardInterrupt:
         return Exit.STOPPED if asked.role in RUN else INTERRUPTED

@@ -18,6 +18,7 @@ from streams.cluster import Cluster, ClusterError, NoBroker, admin, describe, ha
 from streams.exits import Exit, Leave, leave
 from streams.generations import Generation, load, successor
 from streams.guard import Guard
+from streams.logs import safe
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -74,7 +75,7 @@ async def survey(settings: Settings, *, sinks: bool = False, patient: bool = Tru
             if not patient:
                 raise
             if attempts % SAID_EVERY == 0:
-                log.warning("waiting: %s", error if isinstance(error, NoBroker) else f"WATTFALL_BROKERS={settings.brokers}: {error!r}")
+                log.warning("waiting: %s", str(error) if isinstance(error, NoBroker) else f"WATTFALL_BROKERS={settings.brokers}: {safe(error)}")
             attempts += 1
             await asyncio.sleep(PAUSE_S)
 

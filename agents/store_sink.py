@@ -26,6 +26,7 @@ from streams import faults
 from streams.batch import Record
 from streams.brokers import Brokers
 from streams.exits import Exit, Leave
+from streams.logs import safe
 from streams.metrics import FRESHNESS, OLDEST, PENDING, WRITES, Sample, Spread
 
 Values = Callable[[int, Sequence[Record]], Iterable[Total | Live]]
@@ -61,7 +62,7 @@ class StoreSink:
             self.leave(Exit.LOGS_MIXED, f"{self.name}: {error}")
         except Exception as error:
             log.exception("%s", self.name)
-            self.leave(Exit.AGENT_FAILED, f"{self.name}: the writer failed: {error!r}")
+            self.leave(Exit.AGENT_FAILED, f"{self.name}: the writer failed: {safe(error)}")
 
     def safe_position(self, partition: int) -> int | None:
         """See `Sink`."""

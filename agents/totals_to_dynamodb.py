@@ -32,8 +32,8 @@ def totals(topic: str) -> Values:
                 try:
                     yield total_from_json(record.value or b"")
                     seen.add(record.key)
-                except ValueError as error:
-                    log.error("%s/%d/%d is passed over: %s", topic, partition, record.offset, error)
+                except ValueError:
+                    log.error("%s/%d/%d is no total, and is passed over", topic, partition, record.offset)
 
     return found
 

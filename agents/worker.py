@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Final
 
-from streams.exits import Exit
+from streams.exits import Exit, last_words
 
 ROLES: Final = ("waterfall", "sinks")
 STOP_S: Final = 18.0
@@ -37,8 +37,9 @@ def run(environ: Mapping[str, str]) -> int:
             for role, child in children.items():
                 code = child.poll()
                 if code is not None:
-                    print(f"wattfall: {role} ended with {code}; stopping", file=sys.stderr)
-                    return code if code > 0 else Exit.STOPPED if code == 0 else 128 - code
+                    code = code if code >= 0 else 128 - code
+                    last_words(code, f"{role} ended with {code}; stopping")
+                    return code
             time.sleep(POLL_S)
         return Exit.STOPPED
     finally:

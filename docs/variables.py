@@ -12,12 +12,14 @@ from typing import Final
 
 from dashboard.settings import Settings as DashboardSettings
 from dynamodb.settings import Settings as DynamoSettings
+from streams import logs
 from streams.exits import Exit
 from streams.settings import Settings as StreamSettings
 
 UNUSABLE: Final = "\x00"
 READERS: Final[tuple[Callable[[Mapping[str, str]], object], ...]] = (
     StreamSettings.from_environ,
+    logs.form,
     DynamoSettings.from_environ,
     DashboardSettings.from_environ,
 )
@@ -58,6 +60,7 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
         "0",
         "where `/metrics`, `/live` and `/ready` answer, on all interfaces; of a `worker`'s two processes the sinks take the next; 0: nowhere",
     ),
+    "WATTFALL_LOG_FORMAT": ("auto", "what a worker says: a line of text, or a JSON object a line; auto: text on a terminal, JSON elsewhere"),
     "WATTFALL_TABLE_LIVE": ("wattfall-live", "DynamoDB table of live readings"),
     "WATTFALL_TABLE_HOURS": ("wattfall-hours", "DynamoDB table of hours"),
     "WATTFALL_TABLE_DAYS": ("wattfall-days", "DynamoDB table of days"),

@@ -30,7 +30,7 @@ class Trouble:
             self._since = now
         if now - self._said >= EVERY_S:
             self._said = now
-            log.warning("DynamoDB takes nothing now, trying on: %s (%d items wait)", cause, waiting)
+            log.warning("DynamoDB takes nothing now, trying on: %s (%d items wait)", str(cause), waiting)
 
     @property
     def lasts(self) -> bool:
@@ -52,11 +52,11 @@ class Expiry:
         self._untold = 0
         self._said = float("-inf")
 
-    def met(self, now: float, device: str, end_s: int) -> None:
-        """An hour of this device, which ended at `end_s` (epoch s), is not written."""
+    def met(self, now: float, end_s: int) -> None:
+        """An hour that ended at `end_s` (epoch s) is not written."""
         self._untold += 1
         if now - self._said >= EXPIRED_EVERY_S:
             ended = datetime.fromtimestamp(end_s, UTC).strftime("%Y-%m-%dT%H:%MZ")
-            text = "hours that are older than WATTFALL_KEEP_HOURS_MONTHS keeps are not written: %d, the last of device %s until %s"
-            sink_log.warning(text, self._untold, device, ended)
+            text = "hours that are older than WATTFALL_KEEP_HOURS_MONTHS keeps are not written: %d, the last until %s"
+            sink_log.warning(text, self._untold, ended)
             self._said, self._untold = now, 0

@@ -89,7 +89,7 @@ class Writer:
         for value in values:
             if isinstance(value, Total) and self._expired(value):
                 self.counts.expired += 1
-                self._expiry.met(self._clock(), value.device, value.end)
+                self._expiry.met(self._clock(), value.end)
                 continue
             write = write_of(value, partition)
             while not self._pending.put(lane, write):

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from streams.brokers import Brokers
 from streams.exits import Exit, end, leave
+from streams.logs import safe
 from streams.metrics import START, UNSTARTED, Sample
 from streams.page import Page
 from streams.settings import Settings
@@ -110,7 +111,7 @@ class App(faust.App):
                 await source.take(event.value)
         except Exception as error:
             log.exception("%s", source.topic)
-            self.leave(Exit.AGENT_FAILED, f"the agent of {source.topic} failed: {error!r}")
+            self.leave(Exit.AGENT_FAILED, f"the agent of {source.topic} failed: {safe(error)}")
 
     def leave(self, code: Exit, cause: str) -> NoReturn:
         """Ends the process. While it stops anyway, whatever goes wrong is no failure: nothing that was not durable is lost."""
@@ -137,7 +138,7 @@ class App(faust.App):
         try:
             await asyncio.gather(*opened)
         except Exception as error:
-            self.leave(Exit.FENCE_FAILED, f"assignment failed: {error!r}")
+            self.leave(Exit.FENCE_FAILED, f"assignment failed: {safe(error)}")
         self.watch(bool(tps))
 
     async def close_sources(self) -> None:
@@ -146,7 +147,7 @@ class App(faust.App):
         try:
             await asyncio.gather(*[source.close() for source in self.sources.values()])
         except Exception as error:
-            self.leave(Exit.CHECKPOINT_FAILED, f"revocation failed: {error!r}")
+            self.leave(Exit.CHECKPOINT_FAILED, f"revocation failed: {safe(error)}")
 
     def watch(self, on: bool) -> None:
         """Ends the process if what is assigned has not started after the limit."""
@@ -230,7 +231,7 @@ class Worker(faust.Worker):
             try:
                 await asyncio.wait_for(consumer._thread.call_thread(consumer._thread._consumer.stop), 5.0)
             except Exception as error:
-                log.warning("%s: left the group without a goodbye: %r", self.app.role, error)
+                log.warning("%s: left the group without a goodbye: %s", self.app.role, error)
         self._end()
 
     def _end(self) -> None:

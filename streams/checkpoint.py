@@ -104,7 +104,7 @@ def batches(producer: AIOKafkaProducer, messages: Iterable[Message]) -> list[Any
             done.append(batch)
             batch = producer.create_batch()
             if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                raise ValueError(f"a record of {len(value or b'')} bytes does not fit into a batch")
+                raise RuntimeError(f"a record of {len(value or b'')} bytes does not fit into a batch")
     if batch.record_count():
         done.append(batch)
     for full in done:

@@ -6,6 +6,7 @@ Code 2 is a user's mistake (a setting, a missing topic or table); 0 is an ordina
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -33,14 +34,20 @@ class Exit(IntEnum):
     OUT_OF_STEP = 82  # records came from another position than was asked for, twice: restart; report the message
 
 
+log = logging.getLogger("wattfall.exits")
 Leave = Callable[[Exit, str], NoReturn]
 """Ends the process with a cause. Never returns."""
 
 
 def leave(code: Exit, cause: str) -> NoReturn:
-    """Says why on standard error and ends the process on the spot, in whatever thread or task it is called."""
-    sys.stderr.write(f"wattfall: {cause} [exit {int(code)}: {code.name.lower().replace('_', ' ')}]\n")
+    """Says why and ends the process on the spot, in whatever thread or task it is called."""
+    last_words(code, cause)
     end(code)
+
+
+def last_words(code: int, cause: str) -> None:
+    """The line by which a process tells why it ends (streams/logs.py)."""
+    log.log(logging.CRITICAL if code else logging.INFO, "%s", cause, extra={"exit": code})
 
 
 def end(code: Exit) -> NoReturn:

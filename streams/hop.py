@@ -25,6 +25,7 @@ from streams.checkpoint import transactional_producer
 from streams.exits import Exit
 from streams.guard import GUARD_KEY, WHAT_THEN, Guard
 from streams.lane import Lane, LaneSettings
+from streams.logs import safe
 from streams.metrics import RECORDS, Sample
 from streams.position import Position, position_key
 from streams.source import CHECKPOINTED
@@ -52,7 +53,7 @@ class Hop:
             async with asyncio.timeout(FENCE_S):
                 lanes = await asyncio.gather(*[self.fence(partition, 1 / len(partitions)) for partition in sorted(partitions)])
         except Exception as error:
-            self.shared.leave(Exit.FENCE_FAILED, f"{self.shared.hop}: could not fence {sorted(partitions)} within {FENCE_S:g} s: {error!r}")
+            self.shared.leave(Exit.FENCE_FAILED, f"{self.shared.hop}: could not fence {sorted(partitions)} within {FENCE_S:g} s: {safe(error)}")
         faults.hit("after_fence")
         self.lanes = {lane.partition: lane for lane in lanes}
         self.shared.tally.fences += len(lanes)
@@ -129,7 +130,7 @@ class Hop:
                 return
         except Exception as error:
             log.exception("%s: folding [%d, %d) failed", lane.name, batch.begin, batch.end)
-            self.shared.leave(Exit.AGENT_FAILED, f"{lane.name}: folding [{batch.begin}, {batch.end}) failed: {error!r}")
+            self.shared.leave(Exit.AGENT_FAILED, f"{lane.name}: folding [{batch.begin}, {batch.end}) failed: {safe(error)}")
         self.trip(lane, batch)
 
     def trip(self, lane: Lane, batch: Batch) -> None:

@@ -22,6 +22,7 @@ from streams.checkpoint import CHECKPOINT_S, Destinations, Plan, write
 from streams.exits import Exit, Leave
 from streams.fold import Fold, FoldFactory
 from streams.guard import GUARD_KEY, Guard
+from streams.logs import safe
 from streams.metrics import Tally
 from streams.position import Position, position_key
 
@@ -135,7 +136,7 @@ class Lane:
                 if last:
                     return
         except Exception as error:
-            self.shared.leave(Exit.AGENT_FAILED, f"{self.name}: making a checkpoint failed: {error!r}")
+            self.shared.leave(Exit.AGENT_FAILED, f"{self.name}: making a checkpoint failed: {safe(error)}")
 
     async def sleep(self, pause: float) -> None:
         """Until the interval is over, or the fold is full, or the lane closes."""
@@ -159,12 +160,12 @@ class Lane:
         except FENCING as error:
             self.shared.leave(Exit.FENCED, f"{self.name}: a newer worker owns this partition ({type(error).__name__})")
         except Exception as error:
-            self.shared.leave(Exit.CHECKPOINT_FAILED, f"{self.name}: checkpoint at {plan.position} failed: {error!r}")
+            self.shared.leave(Exit.CHECKPOINT_FAILED, f"{self.name}: checkpoint at {plan.position} failed: {safe(error)}")
         faults.hit("before_store")
         try:
             self.shared.rows.store(self.partition, plan.rows, offset)
         except Exception as error:
-            self.shared.leave(Exit.CHECKPOINT_FAILED, f"{self.name}: the local store refused a checkpoint: {error!r}")
+            self.shared.leave(Exit.CHECKPOINT_FAILED, f"{self.name}: the local store refused a checkpoint: {safe(error)}")
         faults.hit("after_store")
         self.saved, self.flying = plan.position, {}
         self.landed.set()

@@ -15,6 +15,7 @@ from faust.types import TP
 from streams import faults
 from streams.batch import Batch, Record
 from streams.exits import Exit, Leave
+from streams.logs import safe
 from streams.metrics import Sample
 
 Commit = Callable[[Mapping[TP, int]], Awaitable[None]]
@@ -109,7 +110,7 @@ class Tap:
             await self.sink.offer(batch.partition, batch.end, batch.records)
         except Exception as error:
             log.exception("%s/%d: [%d, %d)", self.topic, batch.partition, batch.begin, batch.end)
-            self.leave(Exit.AGENT_FAILED, f"{self.topic}/{batch.partition}: the sink failed at [{batch.begin}, {batch.end}): {error!r}")
+            self.leave(Exit.AGENT_FAILED, f"{self.topic}/{batch.partition}: the sink failed at [{batch.begin}, {batch.end}): {safe(error)}")
         if batch.partition in self.expected:
             self.expected[batch.partition] = batch.end
 
@@ -121,7 +122,7 @@ class Tap:
                 await self.commit_safe()
         except Exception as error:
             log.exception("%s", self.topic)
-            self.leave(Exit.AGENT_FAILED, f"{self.topic}: finding what may be committed failed: {error!r}")
+            self.leave(Exit.AGENT_FAILED, f"{self.topic}: finding what may be committed failed: {safe(error)}")
 
     async def commit_safe(self) -> None:
         """Commits what is stored and not yet committed."""
@@ -133,7 +134,7 @@ class Tap:
         try:
             await self.commit({TP(self.topic, partition): at for partition, at in wanted.items()})
         except Exception as error:  # the group is changing, or the broker is away: what is stored stays stored, and is read again at worst
-            log.warning("%s: positions not committed: %r", self.topic, error)
+            log.warning("%s: positions not committed: %s", self.topic, error)
         else:
             self.committed.update(wanted)
 

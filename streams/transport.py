@@ -28,6 +28,7 @@ from streams import faults
 from streams.batch import Batch
 from streams.exits import Exit
 from streams.fetch import Thread
+from streams.logs import safe
 from streams.metrics import LAG, POSITION, Sample
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Consumer(driver.Consumer):
                 raise
         except Exception as error:
             if not self.app.should_stop:
-                self.app.leave(Exit.FETCH_FAILED, f"fetching failed: {error!r}")
+                self.app.leave(Exit.FETCH_FAILED, f"fetching failed: {safe(error)}")
 
     async def _deliver(self, batches: dict[TP, Batch]) -> None:
         """Puts batches into the streams' queues; waits while one is full."""

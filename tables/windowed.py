@@ -15,6 +15,7 @@ from faust.types import TP
 
 from streams.batch import Batch
 from streams.exits import Exit, Leave
+from streams.logs import safe
 from streams.transport import RecordBatches
 from tables.stores import LocalRows, Store
 
@@ -49,10 +50,10 @@ class WindowedTable(LocalRows, faust.Table[bytes, bytes]):
                 if event.message.topic == self.changelog_name:  # Faust hands a batch of a partition that went to whichever table came before
                     self.recover(event.value)
         except Exception as error:  # Faust would log it and wait for ever
-            self.leave(Exit.RECOVERY_FAILED, f"table {self.name}: recovery failed: {error!r}")
+            self.leave(Exit.RECOVERY_FAILED, f"table {self.name}: recovery failed: {safe(error)}")
 
     def recover(self, fetched: Batch) -> None:
-        """Takes a stretch of the changelog; nothing of a partition that is no longer ours. Raises ValueError if records before it are missing.
+        """Takes a stretch of the changelog; nothing of a partition that is no longer ours. Raises RuntimeError if records before it are missing.
 
         By the records that were delivered, not by positions: markers and compaction leave holes, and Faust passes over what the store has already.
         """
@@ -62,7 +63,7 @@ class WindowedTable(LocalRows, faust.Table[bytes, bytes]):
         reached = self.reached(fetched.partition)
         missing = store.offset is not None if fetched.after is None else fetched.after >= reached
         if fetched.begin > reached and missing:
-            raise ValueError(f"partition {fetched.partition} is at {reached}, but got [{fetched.begin}, {fetched.end}) after {fetched.after}")
+            raise RuntimeError(f"partition {fetched.partition} is at {reached}, but got [{fetched.begin}, {fetched.end}) after {fetched.after}")
         store.apply([(record.key, record.value) for record in fetched.records], fetched.records[-1].offset)
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -168,7 +169,8 @@ async def test_topics_of_unequal_partitions_are_refused(stack: Stack, own_name: 
 def mistake(ran: Ran, *said: str) -> None:
     """Exit code 2, and everything said in one line for a person."""
     assert ran.code == Exit.CONFIGURATION, ran.err
-    told = [line for line in ran.err.splitlines() if line.startswith("wattfall: ") and all(text in line for text in said)]
+    ends = [line["message"] for line in map(json.loads, ran.err.splitlines()) if line.get("exit_code") == ran.code]
+    told = [end for end in ends if all(text in end for text in said)]
     assert told, f"{said} is not in:\n{ran.err}"
     one_line_at_last(ran)
 

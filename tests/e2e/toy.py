@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from aiokafka.structs import ConsumerRecord
 from agents.ground import survey
 from agents.wiring import add_hop
 from metering.errors import Reason
-from streams import faults
+from streams import faults, logs
 from streams.app import App, run
 from streams.fold import Changes, Load, Refusal
 from streams.settings import Settings
@@ -77,8 +76,7 @@ def wait(file: Path) -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("wattfall").setLevel(logging.INFO)
+    logs.begin("text")
     settings = Settings.from_environ(os.environ)
     faults.arm(os.environ.get("WATTFALL_FAULT", ""))
     ground = asyncio.run(survey(settings))

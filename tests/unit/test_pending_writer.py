@@ -260,7 +260,7 @@ async def test_hours_past_their_time_to_live_are_told_at_once_and_then_once_a_mi
     for second in range(62):
         await writer.offer(0, second + 1, [old, old])
         await time.sleep(1.0)
-    said = "hours that are older than WATTFALL_KEEP_HOURS_MONTHS keeps are not written: {}, the last of device old until 2024-09-09T23:00Z"
+    said = "hours that are older than WATTFALL_KEEP_HOURS_MONTHS keeps are not written: {}, the last until 2024-09-09T23:00Z"
     assert caplog.record_tuples == [("wattfall.sink", logging.WARNING, said.format(count)) for count in (1, 120)]
     assert writer.counts.expired == 124
 
