@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agents.fold_parts import PartsFold
+from agents.fold_parts import OUTCOMES, PartsFold
 from agents.ground import Ground
 from agents.wiring import add_hop
 from metering.period import Calendar
@@ -36,6 +36,7 @@ def add_days_to_months(app: App, ground: Ground) -> None:
         totals=topics.months,
         interval_s=settings.checkpoint.months,
         folds=fold,
+        outcomes=OUTCOMES,
     )
 
     @app.agent(channel, name="days_to_months")

@@ -17,6 +17,7 @@ from streams.fold import Changes, Load, Refusal
 
 DEVICE_BYTES = 32 * 1024
 """In memory, about, at the turn of an hour (`python -m bench volume`). One that is not costs some reads of the local store at its next reading."""
+OUTCOMES = (*Outcome, "rejected")
 _READINGS_A_ROW = 30
 
 

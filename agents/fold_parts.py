@@ -27,6 +27,7 @@ KEPT_BEYOND_S: Final = 45 * 86_400
 PART_BYTES: Final = 1_000
 PERIOD_BYTES: Final = 800
 DEVICES: Final = 50_000
+OUTCOMES: Final = ("counted", "duplicate", "corrected", "rejected", "outdated")
 
 
 @dataclass(slots=True)

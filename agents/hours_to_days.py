@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agents.fold_parts import PartsFold
+from agents.fold_parts import OUTCOMES, PartsFold
 from agents.ground import Ground
 from agents.wiring import add_hop
 from metering.period import Calendar
@@ -36,6 +36,7 @@ def add_hours_to_days(app: App, ground: Ground) -> None:
         totals=topics.days,
         interval_s=settings.checkpoint.days,
         folds=fold,
+        outcomes=OUTCOMES,
     )
 
     @app.agent(channel, name="hours_to_days")

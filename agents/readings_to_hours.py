@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from agents.fold_hours import HoursFold
+from agents.fold_hours import OUTCOMES, HoursFold
 from agents.ground import Ground
 from agents.wiring import add_hop
 from streams.app import App
@@ -37,6 +37,7 @@ def add_readings_to_hours(app: App, ground: Ground) -> None:
         totals=topics.hours,
         interval_s=settings.checkpoint.hours,
         folds=fold,
+        outcomes=OUTCOMES,
     )
 
     @app.agent(channel, name="readings_to_hours")

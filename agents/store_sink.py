@@ -27,7 +27,7 @@ from streams.batch import Record
 from streams.brokers import Brokers
 from streams.exits import Exit, Leave
 from streams.logs import safe
-from streams.metrics import FRESHNESS, OLDEST, PENDING, WRITES, Sample, Spread
+from streams.metrics import FLUSH, FRESHNESS, OLDEST, PENDING, WRITES, Sample, Spread
 
 Values = Callable[[int, Sequence[Record]], Iterable[Total | Live]]
 """What records of a partition bring."""
@@ -38,7 +38,7 @@ class StoreSink:
     """A `streams.tap.Sink`. The writer runs from the first batch on, until the process ends."""
 
     def __init__(self, name: str, values: Values, store: Store, settings: Settings, *, flush_s: float, rejected: Rejecter, leave: Leave) -> None:
-        self.name, self.values, self.leave = name, values, leave
+        self.name, self.values, self.flush_s, self.leave = name, values, flush_s, leave
         self.writer = writer_of(store, settings, rejected, flush_s)
         self.task: asyncio.Task[None] | None = None
         self.offered: dict[int, deque[tuple[int, int]]] = {}
@@ -90,6 +90,7 @@ class StoreSink:
         yield Sample(PENDING, (self.name,), len(self.writer))
         oldest = min((offered[0][1] for offered in self.offered.values() if offered), default=None)
         yield Sample(OLDEST, (self.name,), 0.0 if oldest is None else time.time() - oldest / 1000)
+        yield Sample(FLUSH, (self.name,), self.flush_s)
         yield Sample(FRESHNESS, (self.name,), self.stored_after)
 
     def waits_for(self) -> Iterator[str]:

@@ -14,7 +14,18 @@ from tables.folders import opener
 from tables.windowed import WindowedTable
 
 
-def add_hop(app: App, ground: Ground, *, name: str, source: str, table: str, totals: str, interval_s: float, folds: FoldFactory) -> Any:
+def add_hop(
+    app: App,
+    ground: Ground,
+    *,
+    name: str,
+    source: str,
+    table: str,
+    totals: str,
+    interval_s: float,
+    folds: FoldFactory,
+    outcomes: tuple[str, ...],
+) -> Any:
     """Declares a hop's table and its source; returns the hop and the channel that its agent reads."""
     settings, topics = ground.settings, ground.topics
     ident = ground.cluster.topics[table].ident
@@ -28,7 +39,7 @@ def add_hop(app: App, ground: Ground, *, name: str, source: str, table: str, tot
     )
     app.tables.add(rows)
     to = Destinations(source=source, table=table, totals=totals, rejected=topics.rejected, late=topics.late, group=app.conf.id)
-    shared = LaneSettings(hop=name, interval_s=interval_s, to=to, guard=ground.guard, folds=folds, rows=rows, leave=app.leave)
+    shared = LaneSettings(hop=name, interval_s=interval_s, to=to, guard=ground.guard, folds=folds, outcomes=outcomes, rows=rows, leave=app.leave)
     hop = Hop(
         shared,
         brokers=settings.brokers,

@@ -15,7 +15,7 @@ from faust.types import TP
 from streams.brokers import Brokers
 from streams.exits import Exit, end, leave
 from streams.logs import safe
-from streams.metrics import START, UNSTARTED, Sample
+from streams.metrics import BEGAN, PROCESS_START, START, UNSTARTED, Sample
 from streams.page import Page
 from streams.settings import Settings
 from streams.source import Source
@@ -72,6 +72,7 @@ class App(faust.App):
     def samples(self) -> Iterator[Sample]:
         """What this worker tells of itself."""
         consumer = self._consumer
+        yield Sample(PROCESS_START, (), BEGAN)
         if isinstance(consumer, Consumer):
             yield Sample(UNSTARTED, (), len(consumer.unstarted))
             yield Sample(START, (), self.start_s)

@@ -31,6 +31,8 @@ from streams.position import Position, position_key
 from streams.source import CHECKPOINTED
 
 FENCE_S: Final = 10.0
+LOST: Final = "lost"
+"""The outcome of a position that retention removed before it was taken."""
 log = logging.getLogger("wattfall.hop")
 
 
@@ -108,7 +110,7 @@ class Hop:
             self.shared.leave(Exit.LOST_RANGE, f"{text}; WATTFALL_LOST_RANGE=continue goes on without it")
         log.error("%s; going on without it", text)
         lane = self.lanes[partition]
-        lane.outcomes["lost"] += end - begin
+        lane.outcomes[LOST] += end - begin
         lane.position = end
 
     def start(self, partition: int, position: int, serial: int) -> None:
@@ -148,7 +150,9 @@ class Hop:
         """See `Source`."""
         hop = self.shared.hop
         for partition, lane in self.lanes.items():
-            yield from (Sample(RECORDS, (hop, str(partition), outcome), count) for outcome, count in lane.outcomes.items())
+            if lane.task is not None:  # before, it does not know what the table has counted already: that would look like a burst
+                counts = dict.fromkeys((*self.shared.outcomes, LOST), 0) | lane.outcomes
+                yield from (Sample(RECORDS, (hop, str(partition), outcome), count) for outcome, count in counts.items())
         yield from self.shared.tally.samples(hop)
 
     def waits_for(self) -> Iterator[str]:

@@ -51,13 +51,14 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
-    """What all lanes of one hop share."""
+    """What all lanes of one hop share. `outcomes`: everything that may become of a record, as the fold calls it."""
 
     hop: str
     interval_s: float
     to: Destinations
     guard: Guard
     folds: FoldFactory
+    outcomes: tuple[str, ...]
     rows: Rows
     leave: Leave
     tally: Tally = field(default_factory=Tally)

@@ -5,6 +5,7 @@ Nothing is counted reading by reading: what the parts know anyway is collected w
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,11 @@ from prometheus_client.registry import Collector
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A metric. `kind` is Prometheus's; a counter's name gets its `_total` there."""
+    """A metric. `kind` is Prometheus's; a counter's name gets its `_total` there.
+
+    Whoever tells a counter tells it from the start, with 0 for every value of a label that can come: of a series that begins with its first value
+    Prometheus sees no rise.
+    """
 
     name: str
     kind: str
@@ -25,7 +30,10 @@ class Named:
     labels: tuple[str, ...] = ()
 
 
+BEGAN: Final = time.time()
+"""When this module was loaded, which is among the first things that a process does."""
 PLACE: Final = ("topic", "partition")
+PROCESS_START: Final = Named("process_start_time_seconds", "gauge", "When the process began, in seconds since 1970.")
 RECORDS: Final = Named(
     "wattfall_records",
     "counter",
@@ -51,10 +59,12 @@ WRITES: Final = Named(
 )
 PENDING: Final = Named("wattfall_pending", "gauge", "Items that wait for DynamoDB or are on their way.", ("level",))
 OLDEST: Final = Named("wattfall_oldest_unwritten_seconds", "gauge", "Age of the oldest record, by Kafka's clock, that is not stored.", ("level",))
+FLUSH: Final = Named("wattfall_flush_interval_seconds", "gauge", "Between two writes of the same item, as it is set.", ("level",))
 FRESHNESS: Final = Named(
     "wattfall_stored_after_seconds", "histogram", "From when Kafka took the records of a batch to where all of it was stored, by batch.", ("level",)
 )
 ALL: Final = (
+    PROCESS_START,
     RECORDS,
     POSITION,
     LAG,
@@ -68,6 +78,7 @@ ALL: Final = (
     WRITES,
     PENDING,
     OLDEST,
+    FLUSH,
     FRESHNESS,
 )
 BOUNDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, float("inf"))

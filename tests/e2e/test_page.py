@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
+from agents import fold_hours, fold_parts
+from dynamodb.writer import Counts
+from streams.hop import LOST
 from streams.metrics import ALL
 from tests.faults.load import readings
 from tests.faults.proxy import Rates as Faults
@@ -82,6 +87,7 @@ async def test_what_is_told_adds_up_to_what_was_sent(stack: Stack, own_name: str
         seat = await here.seat("worker").start()
         await asyncio.gather(ready(port), ready(port + 1))
         assert [ask(at, "/live") for at in (port, port + 1)] == [(200, "ok\n")] * 2
+        told_from_the_start(await pages(here, port), here.settings.partitions)
         sent = readings(SEED, devices=6, hours=30, start_ms=start)
         load = here.folder / "readings.jsonl"
         load.write_bytes(b"".join((message.value or b"").replace(b"\n", b" ") + b"\n" for message in sent if "poison" not in message.tags))
@@ -100,6 +106,22 @@ async def test_what_is_told_adds_up_to_what_was_sent(stack: Stack, own_name: str
         assert set(stored) == {"live", "hours", "days", "months"} and all(stored.values())
         assert not any(device in page for device in ("cad-0", "import_wh"))
         assert await seat.term(20) == 0
+
+
+def told_from_the_start(page: str, partitions: int) -> None:
+    """Every value that a label may have, with 0; and when the processes began."""
+    told = [(name, labels, value) for name, labels, value in samples(page) if name in ("wattfall_records_total", "wattfall_writes_total")]
+    assert {value for _, _, value in told} == {0}
+    records = Counter((labels["hop"], labels["outcome"]) for name, labels, _ in told if name == "wattfall_records_total")
+    hops = {"hours": fold_hours.OUTCOMES, "days": fold_parts.OUTCOMES, "months": fold_parts.OUTCOMES}
+    assert records == {(hop, outcome): partitions for hop, outcomes in hops.items() for outcome in (*outcomes, LOST)}
+    writes = {(labels["level"], labels["result"]) for name, labels, _ in told if name == "wattfall_writes_total"}
+    assert writes == {(level, each.name) for level in ("live", "hours", "days", "months") for each in fields(Counts)}
+    began = [value for name, _, value in samples(page) if name == "process_start_time_seconds"]
+    assert len(began) == 2 and all(0 < time.time() - value < 60 for value in began)
+    assert {labels["level"]: value for name, labels, value in samples(page) if name == "wattfall_flush_interval_seconds"} == dict.fromkeys(
+        ("live", "hours", "days", "months"), 0.5
+    )
 
 
 async def test_sinks_are_not_ready_while_dynamodb_takes_nothing(stack: Stack, own_name: str, tmp_path: Path) -> None:

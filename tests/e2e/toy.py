@@ -93,6 +93,7 @@ def main() -> None:
         totals=topics.hours,
         interval_s=settings.checkpoint.hours,
         folds=lambda partition, load, share: NumbersFold(load),
+        outcomes=("counted", "duplicate", "rejected", "late"),
     )
 
     @app.agent(channel, name="toy")

@@ -161,7 +161,7 @@ class Worker(Process):
         to = Destinations(source=SOURCES[name], table=table_of(name), totals=name, rejected="rejected", late="late", group=WATERFALL)
         guard = Guard.of(**facts)  # type: ignore[arg-type]
         folds = getattr(self, f"_{name}")
-        shared = LaneSettings(hop=name, interval_s=NEVER_S, to=to, guard=guard, folds=folds, rows=self.rows[name], leave=self.leave)
+        shared = LaneSettings(hop=name, interval_s=NEVER_S, to=to, guard=guard, folds=folds, outcomes=(), rows=self.rows[name], leave=self.leave)
         hop = SmallHop(shared, brokers=Brokers(), scope="small", step_back=self._never_steps_back)
         hop.broker, hop.producers = self.broker, self.producers
         return hop

@@ -18,8 +18,9 @@ from streams.checkpoint import Destinations
 from streams.exits import Exit
 from streams.fold import Changes, Load
 from streams.guard import GUARD_KEY, Guard
-from streams.hop import Hop
+from streams.hop import LOST, Hop
 from streams.lane import Lane, LaneSettings
+from streams.metrics import RECORDS, Spread
 from streams.position import Position, position_key
 from streams.source import CHECKPOINTED
 from tables.stores import MemoryStore, Row
@@ -86,7 +87,9 @@ class Scene:
         if kept is not None:
             self.table.rows.apply([(position_key(0), kept.encode()), (GUARD_KEY, guard().encode())], 1)
         folds = self.make
-        shared = LaneSettings(hop="hours", interval_s=3600, to=TO, guard=guard(), folds=folds, rows=self.table, leave=leave)
+        shared = LaneSettings(
+            hop="hours", interval_s=3600, to=TO, guard=guard(), folds=folds, outcomes=("counted", "rejected"), rows=self.table, leave=leave
+        )
         self.hop = Hop(
             shared, brokers=Brokers(), scope="app", step_back=lambda topic, partition: self.stepped.append((topic, partition)), go_on=go_on
         )
@@ -115,6 +118,20 @@ def test_batches_are_folded_in_order_from_the_start_on() -> None:
         assert (it.fold.seen, it.hop.position(0)) == ([10, 11, 14], 15)
 
     play(scene())
+
+
+def test_all_that_may_become_of_a_record_is_told_with_0_but_not_before_the_hop_knows_what_was_counted() -> None:
+    async def scene() -> None:
+        it = Scene(Position(10, Counter(counted=10), guard().digest))
+        assert records_told(it.hop) == {}
+        it.hop.start(0, 10, 1)
+        assert records_told(it.hop) == {"counted": 10, "rejected": 0, LOST: 0}
+
+    play(scene())
+
+
+def records_told(hop: Hop) -> dict[str, float | Spread]:
+    return {sample.labels[2]: sample.value for sample in hop.samples() if sample.of is RECORDS}
 
 
 @pytest.mark.parametrize("serial", [0, 2])
