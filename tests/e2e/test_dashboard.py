@@ -134,7 +134,7 @@ def test_whatever_is_asked_is_answered_as_the_api_says(house: House, described: 
     addresses = (f"198.51.{number // 250}.{number % 250}" for number in itertools.count())  # or there is soon an end to trying
     checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
-    @hypothesis.settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
     @hypothesis.given(case=described[path][method].as_strategy())
     def asked(case: Any) -> None:
         for device in (case.path_parameters["device"], "home") if "device" in case.path_parameters else (None,):

@@ -22,7 +22,7 @@ TICK_S: Final = 0.05
 GIVE_UP_MS: Final = 120_000
 PLAIN: Final = Rates(late_3d=0.0, late_40d=0.0, silences_an_hour=0.0, gaps_an_hour=0.2)
 """Everything that goes wrong with readings, but not what makes thousands of gap hours: those cost writes, and prove nothing more."""
-LATE: Final = replace(PLAIN, late_3d=0.002, late_40d=0.002)
+LATE: Final = replace(PLAIN, late_3d=0.004)
 """Some too late to be counted."""
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from agents.worker import ARENAS
 from streams.exits import Exit
 from tests.faults.clocks import OFFSETS, clock
-from tests.faults.load import LATE, Load, poisoned, readings
+from tests.faults.load import LATE, PLAIN, Load, poisoned, readings
 from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_table
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy, proxy
@@ -54,7 +54,7 @@ class Setting:
     watched: bool = False
     per_s: int = PER_S
     interval_s: int = 300
-    rates: Rates = LATE
+    rates: Rates = PLAIN
     poisons: float = 0.0
     poisoned: int = 60_000
 
@@ -260,8 +260,8 @@ class Scenario:
 SINGLE: Final = replace(LATE, batch_devices=0.0)
 """A reading a message."""
 SCENARIOS: Final[Mapping[str, Scenario]] = {
-    "crash": Scenario(crash, 1500),
-    "zombies": Scenario(zombies, 800),
+    "crash": Scenario(crash, 1500, Setting(rates=LATE)),
+    "zombies": Scenario(zombies, 800, Setting(rates=LATE)),
     "storm": Scenario(storm, 400),
     "broker": Scenario(broker, 900, steady=False, away_s=AWAY_S),
     "outage": Scenario(outage, 900, Setting(watched=True)),
@@ -270,8 +270,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "lost": Scenario(lost, 400, steady=False),
     "recount": Scenario(recount, 300, steady=False),
     "history": Scenario(history, 1000, Setting(workers=1), least_s=1000),
-    "poison": Scenario(poison, 600, Setting(poisons=0.01)),
-    "mix": Scenario(mix, 3000, steady=False),
+    "poison": Scenario(poison, 600, Setting(rates=LATE, poisons=0.01)),
+    "mix": Scenario(mix, 3000, Setting(rates=LATE), steady=False),
     "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=60, rates=SINGLE)),
 }
 

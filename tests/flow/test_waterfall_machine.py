@@ -438,6 +438,6 @@ def unsaid(caplog: pytest.LogCaptureFixture) -> None:
 
 
 WaterfallMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=50, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80, stateful_step_count=50, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 TestWaterfall = WaterfallMachine.TestCase

@@ -27,7 +27,7 @@ ORDERS = ("sorted", "sorted", "shuffled", "swapped", "swapped", "live first")
 CHECKPOINTS = (0.0, 0.1, 0.5, 1.0)
 SPANS = (*(HOUR, 3 * HOUR, 12 * HOUR, 60 * HOUR) * 4, 50 * DAY, 100 * DAY)
 BLOCK = 50
-BLOCKS = 12
+BLOCKS = 10
 
 
 def compare(

@@ -42,7 +42,7 @@ ALL: Final = 1 << 20
 OUTCOMES: Final = ("counted", "duplicate", "corrected", "rejected", "late")
 CONTENT: Final = [name for name in Total._fields if name not in ("device", "grain", "start", "epoch", "offset", "reflects")]
 VALUES: Final = [name for name in Live._fields if name not in ("device", "offset")]
-some: Final = settings(max_examples=25)
+some: Final = settings(max_examples=15)
 """Each of these says the same of every record; all of them together look at all there are, again and again."""
 Place = tuple[int, int]
 """Partition, and place in its log."""
