@@ -31,7 +31,7 @@ def test_the_link_of_the_demo_shows_its_meters_live_and_its_house(context: Brows
         picture(page, "demo-live")
         page.evaluate("location.hash = '#/demo-house/month/2025-11'")
         expect(page.locator("#view-title")).to_have_text("November 2025")
-        assert page.locator("#chart [data-import]").count() == 30
+        expect(page.locator("#chart [data-import]")).to_have_count(30)
         picture(page, "demo-house")
     finally:
         demo.terminate()
