@@ -48,12 +48,12 @@ class Events(StreamingResponse):
     media_type = "text/event-stream"
 
 
-def _stored(request: Request) -> Stored:
+async def _stored(request: Request) -> Stored:
     stored: Stored = request.app.state.stored
     return stored
 
 
-def _access(request: Request) -> Access:
+async def _access(request: Request) -> Access:
     access: Access = request.app.state.access
     return access
 
