@@ -9,7 +9,6 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,7 @@ from bench.freshness import p99
 from bench.progress import step
 from bench.report import Results
 from bench.role import started
-from bench.stack import BenchError
+from bench.stack import BenchError, Stack
 from bench.still_dynamodb import DAY, DEVICE
 from dashboard.access import Access
 from dashboard.settings import Settings
@@ -50,17 +49,9 @@ def measure(scale: float) -> Results:
 
 def surroundings(endpoint: str, folder: Path) -> dict[str, str]:
     """Of the dashboard; of this process's own nothing about AWS or Wattfall."""
-    clean: Mapping[str, str] = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WATTFALL_"))}
-    return {
-        **clean,
-        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "WATTFALL_DASHBOARD_DIR": str(folder),
-        "WATTFALL_DASHBOARD_PORT": "0",
-        "WATTFALL_DASHBOARD_RATE": "100000",
-    }
+    aws = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    settings = {"WATTFALL_DASHBOARD_DIR": str(folder), "WATTFALL_DASHBOARD_PORT": "0", "WATTFALL_DASHBOARD_RATE": "100000"}
+    return Stack(aws, folder).environ(**settings)
 
 
 def token(folder: Path) -> str:

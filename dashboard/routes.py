@@ -142,7 +142,6 @@ def wants_csv(accept: str) -> bool:
 
 def _answer(request: Request, aged: Aged, span: str, format: str | None) -> Response:
     as_csv = format == "csv" or format is None and wants_csv(request.headers.get("accept", ""))
-    body = table(aged.view) if as_csv else aged.view.model_dump_json()
     # What is settled does not change with the time of the answer; of what is open that is half of what is said.
     said = aged.view.model_dump_json(exclude={"as_of"} if aged.settled else None)
     digest = hashlib.sha256(f"{as_csv} {said}".encode()).hexdigest()
@@ -153,7 +152,8 @@ def _answer(request: Request, aged: Aged, span: str, format: str | None) -> Resp
         return Response(status_code=304, headers=headers)
     if as_csv:
         headers["Content-Disposition"] = f'attachment; filename="{aged.view.device.replace(":", "_")}-{span}.csv"'
-    return Response(body, headers=headers, media_type=_CSV if as_csv else _JSON)
+        return Response(table(aged.view), headers=headers, media_type=_CSV)
+    return Response(aged.view.model_dump_json() if aged.settled else said, headers=headers, media_type=_JSON)
 
 
 async def _closed(events: AsyncGenerator[str, None]) -> AsyncIterator[str]:

@@ -33,7 +33,6 @@ from metering.total import Grain, Total
 from tests import sample_house
 from tests.stack import ROOT, Stack
 
-START_LIMIT_S: Final = 60.0
 KEEP: Final = {"WATTFALL_KEEP_HOURS_MONTHS": "1200"}
 """The server deletes what has expired, and the days shown are long past."""
 PEOPLE: Final = {"ada": "home,empty,attic,nobody.ever-sent:it", "bob": "barn"}
@@ -47,11 +46,18 @@ def environ_of(stack: Stack, name: str, folder: Path) -> dict[str, str]:
     return {**stack.environ, **tables, **KEEP, "WATTFALL_ZONE": "Europe/Amsterdam", "WATTFALL_DASHBOARD_DIR": str(folder), "PYTHONUNBUFFERED": "1"}
 
 
-def fill(environ: dict[str, str], now_s: int) -> None:
-    """Makes the tables; puts the house's days of change, this and the last day by hours, their months by days and two years by months into them."""
+@contextmanager
+def surrounded(environ: dict[str, str]) -> Iterator[None]:
+    """This process has it in its environment while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environ.items():
             patch.setenv(name, value)
+        yield
+
+
+def fill(environ: dict[str, str], now_s: int) -> None:
+    """Makes the tables; puts the house's days of change, this and the last day by hours, their months by days and two years by months into them."""
+    with surrounded(environ):
         settings = Settings.from_environ(environ)
         with closing(asking_client()) as client:
             schema.create(client, settings.tables, say=lambda line: None, sleep=time.sleep)
@@ -82,9 +88,7 @@ def _run(work: Coroutine[Any, Any, object]) -> None:
 
 def send_live(environ: dict[str, str], live: Live) -> None:
     """As the sink does."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environ.items():
-            patch.setenv(name, value)
+    with surrounded(environ):
         settings = Settings.from_environ(environ)
         with closing(DynamoStore(writing_client(1), settings)) as store:
             _run(store.put_live(live))
@@ -132,12 +136,9 @@ class House:
 
     def stored(self, kind: str, span: str) -> list[Total]:
         """What dynamodb/reader.py says."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environ.items():
-                patch.setenv(name, value)
-            with closing(asking_client()) as client:
-                reader = Reader(client, Settings.from_environ(self.environ).tables)
-                return reader.totals("home", GRAIN[kind], *parse_span(span, sample_house.CALENDAR), sample_house.CALENDAR)
+        with surrounded(self.environ), closing(asking_client()) as client:
+            reader = Reader(client, Settings.from_environ(self.environ).tables)
+            return reader.totals("home", GRAIN[kind], *parse_span(span, sample_house.CALENDAR), sample_house.CALENDAR)
 
 
 @contextmanager
@@ -155,9 +156,7 @@ def furnished(stack: Stack, name: str, folder: Path) -> Iterator[House]:
 @contextmanager
 def inside(environ: dict[str, str]) -> Iterator[str]:
     """The same on a thread of this process, which has imported everything already: for what is not about a process."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environ.items():
-            patch.setenv(name, value)
+    with surrounded(environ):
         app = application(DashboardSettings.from_environ(environ), Settings.from_environ(environ))
     with listening(server(app)) as url:
         yield url

@@ -31,7 +31,7 @@ from dashboard.streams import MOST
 from dynamodb.client import writing_client
 from dynamodb.settings import Settings as DynamoSettings
 from metering.live import Live
-from tests.dashboards import PASSWORD, House, admit, command, environ_of, furnished, inside, people, send_live, token
+from tests.dashboards import PASSWORD, House, admit, command, environ_of, furnished, inside, people, send_live, surrounded, token
 from tests.stack import Stack
 
 ANYBODY, PERSON, BEARER, OWNER = "anybody", "a person", "who brings a token", "the owner"
@@ -78,9 +78,7 @@ def routes(house: House) -> list[str]:
                 found: Any = one
                 yield from (f"{method} {found.path}" for method in set(getattr(found, "methods", None) or {"GET"}) - {"HEAD"})
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in house.environ.items():
-            patch.setenv(name, value)
+    with surrounded(house.environ):
         return sorted(named(api(Settings.from_environ(house.environ), DynamoSettings.from_environ(house.environ)).routes))
 
 
@@ -295,13 +293,10 @@ def test_the_page_is_there_for_who_only_asks_whether_it_is(house: House) -> None
 
 def test_an_item_that_is_not_ours_is_no_bug_of_the_dashboard(house: House, ada: httpx.Client) -> None:
     key = {"pk": {"S": "empty"}, "sk": {"S": "L"}}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in house.environ.items():
-            patch.setenv(name, value)
-        with closing(writing_client(1)) as client:
-            client.put_item(TableName=house.environ["WATTFALL_TABLE_LIVE"], Item={**key, "colour": {"S": "green"}})
-            problem(ada.get("/v1/devices/empty/live"), 503)
-            client.delete_item(TableName=house.environ["WATTFALL_TABLE_LIVE"], Key=key)
+    with surrounded(house.environ), closing(writing_client(1)) as client:
+        client.put_item(TableName=house.environ["WATTFALL_TABLE_LIVE"], Item={**key, "colour": {"S": "green"}})
+        problem(ada.get("/v1/devices/empty/live"), 503)
+        client.delete_item(TableName=house.environ["WATTFALL_TABLE_LIVE"], Key=key)
 
 
 async def test_somebody_has_so_many_streams_and_whoever_goes_makes_room(house: House) -> None:

@@ -31,6 +31,7 @@ MOVES_WITHIN_S: Final = SESSION_S + 5
 """After a SIGKILL every partition moves on within so long."""
 DEVICES: Final = 16
 BURST: Final = 2_000
+POISONED: Final = 60_000
 AWAY_S: Final = 60.0
 """So long the broker is away in the long form."""
 KILLS: Final = 5
@@ -46,7 +47,7 @@ WATCHED: Final = Path(__file__).parent / "watched"
 class Setting:
     """`workers` of each role, each with changes of its own to its environment (`clocks`, `watched`), and the load.
 
-    Of the first `poisoned` messages a share is bad: `poisons`.
+    Of the first `POISONED` messages a share is bad: `poisons`.
     """
 
     workers: int = 3
@@ -56,7 +57,6 @@ class Setting:
     interval_s: int = 300
     rates: Rates = PLAIN
     poisons: float = 0.0
-    poisoned: int = 60_000
 
     def environ(self, number: int, folder: Path) -> dict[str, str]:
         """Of the worker with this number."""
@@ -142,7 +142,7 @@ async def stop(scene: Scene) -> None:
 
 async def poison(scene: Scene) -> None:
     """Every hundredth message is one that must be refused, some come weeks too late, and nobody ends because of it; then workers are killed, too."""
-    await scene.load.flows(scene.times(60_000), limit_s=300)
+    await scene.load.flows(scene.times(POISONED), limit_s=300)
     assert not scene.nemesis.unasked, scene.here.last_words()
     for _ in range(scene.times(10)):
         await scene.load.flows(PER_S)
@@ -294,7 +294,7 @@ async def playing(
         hours = max(48.0, SPARE * seconds * setting.per_s / DEVICES * setting.interval_s / 3600)
         sent = readings(seed, devices=DEVICES, hours=hours, start_ms=start, interval_s=setting.interval_s, rates=setting.rates)
         if setting.poisons:
-            sent = poisoned(seed, sent, setting.poisons, round(setting.poisoned * min(1.0, scale)))
+            sent = poisoned(seed, sent, setting.poisons, round(POISONED * min(1.0, scale)))
         load = Load(stack.brokers, here.topics.readings, sent, per_s=setting.per_s, seed=seed).start()
         nemesis = Nemesis(here, waterfalls, sinks, dynamodb, seed)
         nemesis.pulse.start()
