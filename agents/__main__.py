@@ -9,6 +9,8 @@ resend      what the level topics hold into DynamoDB again
 redrive     what was rejected, or late, into the readings topic again
 reconcile   devices counted again from their readings, against DynamoDB
 replay      start | status | diff | promote | drop: a new generation beside the live one
+export      everything that is kept of a device
+erase       nothing that a device sent by now is kept
 """
 
 from __future__ import annotations
@@ -118,6 +120,22 @@ def replay(settings: Settings, environ: Mapping[str, str], asked: argparse.Names
     return replay_command.drop(settings, dry_run=asked.dry_run)
 
 
+def export(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:
+    """Everything that is kept of a device."""
+    from agents.export_command import run
+    from dynamodb.settings import Settings as DynamoSettings
+
+    return run(settings, DynamoSettings.from_environ(environ), asked.device, asked.format)
+
+
+def erase(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:
+    """Nothing that a device sent by now is kept."""
+    from agents.erase_command import Asked, run
+    from dynamodb.settings import Settings as DynamoSettings
+
+    return run(settings, DynamoSettings.from_environ(environ), Asked(asked.device, asked.again, asked.dry_run, asked.wait))
+
+
 def stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
     """Ends a role that has not begun to work, so has nothing to end. An exception would not do: what starts catches some, and goes on."""
     end(Exit.STOPPED)
@@ -144,6 +162,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return reconcile(settings, environ, asked)
         if asked.role == "replay":
             return replay(settings, environ, asked)
+        if asked.role == "export":
+            return export(settings, environ, asked)
+        if asked.role == "erase":
+            return erase(settings, environ, asked)
         if asked.role == "worker":
             return worker.run(environ)
         signal.signal(signal.SIGTERM, stop_at_once)  # until the loop has its own

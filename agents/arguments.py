@@ -60,6 +60,24 @@ example:
 
 Exit code 0: all is equal; 1: something is not; 2: it cannot be said, and why."""
 
+ERASE = """\
+Erases a device: nothing that it sent by now is kept in tables, level topics, DynamoDB, rejected and late, of any epoch, and no replay brings it back.
+What it sends later is of a new device. The workers have to run: a message in the readings topic tells them, and the command waits until all have
+passed it. It may be interrupted, and run again: it goes on where it was, and what has come since stays, unless it is to go with --again.
+The readings themselves stay in their topic until its retention lets them go (68 days), and compaction takes its time."""
+ERASE_EXAMPLE = """\
+example:
+  python -m agents export home > home.jsonl
+  python -m agents erase home --dry-run
+  python -m agents erase home"""
+EXPORT = """\
+Everything that is kept of a device, a line each: its totals of all grains, its live reading, what was refused or late, and what the readings topic
+still holds, of before an erase as well. Energy in mWh, power in mW, instants in ms, periods in epoch seconds."""
+EXPORT_EXAMPLE = """\
+example:
+  python -m agents export home > home.jsonl
+  python -m agents export home --format csv > home.csv"""
+
 REPLAY = """\
 Counts the past again, under other rules or after a bug was mended, beside the live generation, and then takes its place.
 
@@ -99,6 +117,7 @@ def parser() -> argparse.ArgumentParser:
     add_redrive(roles)
     add_reconcile(roles)
     add_replay(roles)
+    add_erase(roles)
     return top
 
 
@@ -165,6 +184,20 @@ def add_replay(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         )
     for one in (status, diff):
         one.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+def add_erase(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command lines of export and erase."""
+    export = described(roles, "export", "everything that is kept of a device", EXPORT, EXPORT_EXAMPLE)
+    export.add_argument("device", metavar="DEVICE")
+    export.add_argument("--format", choices=("json", "csv"), default="json", help="JSON lines or CSV (default: json)")
+    erase = described(roles, "erase", "nothing that a device sent by now is kept", ERASE, ERASE_EXAMPLE)
+    erase.add_argument("device", metavar="DEVICE")
+    erase.add_argument("--again", action="store_true", help="it was erased before: what has come since as well")
+    erase.add_argument("--dry-run", action="store_true", help="only say what there is")
+    erase.add_argument(
+        "--wait", type=argument(seconds(1, 86_400)), default=1800.0, metavar="S", help="for what is on its way through the levels (default: 1800)"
+    )
 
 
 def argument(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -7,18 +7,23 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from metering.device import Device, Outcome
+from metering.erase import Erase, later, period_of, told_on
 from metering.errors import RejectedReading
 from metering.period import Calendar
-from metering.reading import Decoder
+from metering.reading import MAX_FOR_S, Decoder
 from metering.rules import Rules
+from metering.total import Grain
+from metering.trace import Trace
 from metering.wire import total_key, total_to_json
 from streams.batch import Record
+from streams.erasure import is_erase, span
 from streams.fold import Changes, Load, Refusal
 
 DEVICE_BYTES = 32 * 1024
 """In memory, about, at the turn of an hour (`python -m bench volume`). One that is not costs some reads of the local store at its next reading."""
 OUTCOMES = (*Outcome, "rejected")
 _READINGS_A_ROW = 30
+_S_PER_HOUR = 3_600
 
 
 class HoursFold:
@@ -35,8 +40,10 @@ class HoursFold:
     ) -> None:
         self._rules = rules
         self._epoch = epoch
+        self._place = partition, partitions
         self._decoder = Decoder(rules, partition, partitions)
         self._calendar = Calendar(rules.zone)
+        self._around = period_of(Grain.HOUR, self._calendar)
         self._load = load
         self._since: int | None = None
         self._only: frozenset[bytes | None] = frozenset()
@@ -45,6 +52,9 @@ class HoursFold:
         self._touched: dict[bytes, Device] = {}
         self._rejected: list[Refusal] = []
         self._late: list[Refusal] = []
+        self._erases: dict[bytes, Erase] = {}
+        self._gone: dict[bytes, None] = {}
+        self._taken = 0
         self._outcomes: Counter[str] = Counter()
         self._counted = self._refused = 0
 
@@ -54,8 +64,8 @@ class HoursFold:
 
     @property
     def touched(self) -> int:
-        """What waits to be written, in rows, about: one for every device, every slot's worth of readings and every kilobyte refused."""
-        return len(self._touched) + self._counted // _READINGS_A_ROW + self._refused
+        """What waits to be written, in rows, about: for every device, every slot's worth of readings, every kilobyte refused, every tombstone."""
+        return len(self._touched) + self._counted // _READINGS_A_ROW + self._refused + self._taken
 
     def fold(self, records: Sequence[Record]) -> None:
         """Takes records in order."""
@@ -87,6 +97,9 @@ class HoursFold:
         self._outcomes["counted"] += counted
 
     def _fold_message(self, record: Record) -> None:
+        if record.value is None and is_erase(record, *self._place):
+            self._erase(record)
+            return
         try:
             message = self._decoder.decode(record.key, record.value, record.timestamp)
         except RejectedReading as error:
@@ -111,9 +124,9 @@ class HoursFold:
 
     def capture(self) -> Changes:
         """All that has changed since the last capture."""
-        dead: list[bytes] = []
+        dead = list(self._gone)
         rows: list[tuple[bytes, bytes | None]] = []
-        totals: list[tuple[bytes, bytes]] = []
+        totals = [record for erase in self._erases.values() for record in told_on(erase, self._around)]
         for device in self._touched.values():
             changes = device.changes()
             dead += changes.dead
@@ -125,15 +138,33 @@ class HoursFold:
                 totals.append((total_key(total.device, total.start), total_to_json(versioned)))
         changes_now = Changes([(key, None) for key in dead] + rows, totals, self._rejected, self._late, self._outcomes)
         self._rejected, self._late, self._outcomes = [], [], Counter()
+        self._erases, self._gone, self._taken = {}, {}, 0
         self._cool()
         return changes_now
 
     def _touch(self, key: bytes) -> Device:
         device = self._devices.get(key)
         if device is None:
-            device = self._devices[key] = Device(key.decode(), self._rules, self._calendar, self._load)
+            device = self._devices[key] = Device(key.decode(), self._rules, self._calendar, self._row)
         self._touched[key] = device
         return device
+
+    def _row(self, key: bytes) -> bytes | None:
+        """A row as it is now: one that an erase has taken is gone before the capture that says so."""
+        return None if key in self._gone else self._load(key)
+
+    def _erase(self, record: Record) -> None:
+        """Whatever there is of the device goes, written or not; with its next reading it begins anew."""
+        key, name = record.key, record.key.decode()
+        self._touched.pop(key, None)
+        self._devices.pop(key, None)
+        kept = Trace(name, self._calendar, self._row)
+        told = (kept.first, kept.slot[-1][0] // 1000 + MAX_FOR_S + 1) if kept.first else (0, 0)
+        for first, end in (told, span(record)):
+            self._erases[key] = later(self._erases.get(key), Erase(name, self._epoch, record.offset, record.offset, first, end))
+        rows = kept.stored()
+        self._gone.update(dict.fromkeys(rows))
+        self._taken += 1 + len(rows) + (self._erases[key].end - self._erases[key].first) // _S_PER_HOUR
 
     def _cool(self) -> None:
         """Lets go of the devices that have been silent longest."""

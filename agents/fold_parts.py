@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from metering.erase import Erase, erase_from_json, is_tombstone, later, told_on
 from metering.errors import Reason
 from metering.period import Calendar
 from metering.rules import Rules
@@ -64,6 +65,8 @@ class PartsFold:
         self.dead: list[tuple[bytes, bytes | None]] = []
         self.rejected: list[Refusal] = []
         self.outcomes: Counter[str] = Counter()
+        self.erases: dict[str, Erase] = {}
+        self.gone: set[bytes] = set()
         self.fresh = self.refused = 0
 
     @property
@@ -72,18 +75,50 @@ class PartsFold:
         return self.fresh + len(self.moved) + len(self.dead) + self.refused
 
     def fold(self, records: Sequence[Record]) -> None:
-        """Takes totals of parts; see `streams.fold.Fold`."""
+        """Takes totals of parts, and erases; see `streams.fold.Fold`."""
         for record in records:
-            value = record.value or b""
             try:
-                part = total_from_json(value)
+                part = total_from_json(record.value or b"")
             except ValueError:
-                self.rejected.append(Refusal(record, Reason.JSON_SYNTAX, "not a total"))
-                self.refused += 1 + len(value) // 1000
-                self.outcomes["rejected"] += 1
+                self.take_other(record)
             else:
                 self.outcomes[self.apply(part, record)] += 1
         self.cool()
+
+    def take_other(self, record: Record) -> None:
+        """What is no total: an erase, a tombstone before one, or nothing of ours."""
+        if is_tombstone(record.key, record.value):
+            return
+        erase = erase_from_json(record.key, record.value)
+        if erase is not None:
+            self.erase(erase._replace(epoch=self.epoch, offset=record.offset))
+            return
+        self.rejected.append(Refusal(record, Reason.JSON_SYNTAX, "not a total"))
+        self.refused += 1 + len(record.value or b"") // 1000
+        self.outcomes["rejected"] += 1
+
+    def erase(self, erase: Erase) -> None:
+        """All that there is of the device goes, written or not."""
+        device = erase.device
+        for key in [key for key in self.hot if key[0] == device]:
+            self.hot_size -= self.hot.pop(key).size
+        for key in [key for key in self.dirty if key[0] == device]:
+            self.fresh -= len(self.dirty.pop(key).fresh)
+        self.moved.pop(device, None)
+        self.starts[device] = array("q")
+        head = device_key(device)
+        row = self.row(head)
+        if row is not None:
+            periods = [self.period_of(int(start)) for start in row.split()]
+            parts = [part_key(device, start, at) for start, end in periods for at in self.part_starts(start, end)]
+            found = [key for key in parts if self.row(key) is not None]
+            self.dead += [(key, None) for key in (*found, head)]
+            self.gone.update((*found, head))
+        self.erases[device] = later(self.erases.get(device), erase)
+
+    def row(self, key: bytes) -> bytes | None:
+        """A row as it is now: one that an erase has taken is gone before the capture that says so."""
+        return None if key in self.gone else self.load(key)
 
     def apply(self, part: Total, record: Record) -> str:
         """Takes one part; returns what became of it."""
@@ -111,7 +146,7 @@ class PartsFold:
         """Where each period that is kept of a device begins, in order: the device's row."""
         starts = self.starts.get(device)
         if starts is None:
-            row = self.load(device_key(device))
+            row = self.row(device_key(device))
             starts = self.starts[device] = array("q", map(int, row.split()) if row else ())
         return starts
 
@@ -123,7 +158,7 @@ class PartsFold:
             return found
         parts = {}
         if known:
-            rows = ((at, self.load(part_key(device, start, at))) for at in self.part_starts(start, end))
+            rows = ((at, self.row(part_key(device, start, at))) for at in self.part_starts(start, end))
             parts = {at: total_from_json(row) for at, row in rows if row is not None}
         found = Period(device, start, end, parts, None)
         if parts:
@@ -156,7 +191,7 @@ class PartsFold:
             untold.fresh = {}
         for at in self.part_starts(start, end):
             key = part_key(device, start, at)
-            if self.load(key) is not None:
+            if self.row(key) is not None:
                 self.dead.append((key, None))
 
     def total(self, period: Period) -> Total:
@@ -166,7 +201,7 @@ class PartsFold:
     def capture(self) -> Changes:
         """See `streams.fold.Fold`."""
         rows = self.dead
-        totals = []
+        totals = [record for erase in self.erases.values() for record in told_on(erase, self.period_of)]
         for period in self.dirty.values():
             rows += [(part_key(period.device, period.start, at), value) for at, value in period.fresh.items()]
             total = self.total(period)
@@ -179,6 +214,7 @@ class PartsFold:
         self.dead, self.rejected, self.outcomes, self.fresh = [], [], Counter(), 0
         self.refused = 0
         self.dirty, self.moved = {}, {}
+        self.erases, self.gone = {}, set()
         self.cool()
         return changes
 

@@ -15,17 +15,25 @@ from metering.reading import Decoder
 from metering.rules import Rules
 from streams.app import App
 from streams.batch import Record
+from streams.erasure import is_erase
 from streams.tap import Tap
 
 
-def lives(rules: Rules, partitions: int) -> Values:
-    """A function from a batch to the live reading of each device in it. What cannot be decoded is left to the hop, which rejects it."""
+def lives(rules: Rules, partitions: int, epoch: int) -> Values:
+    """A function from a batch to the live reading of each device in it, and to what is left of it after an erase.
+
+    What cannot be decoded is left to the hop, which rejects it.
+    """
     decoders = [Decoder(rules, partition, partitions) for partition in range(partitions)]
 
     def found(partition: int, records: Sequence[Record]) -> Iterable[Live]:
         devices: dict[str, Live] = {}
         decode = decoders[partition].decode
         for record in records:
+            if record.value is None and is_erase(record, partition, partitions):
+                name = record.key.decode()
+                devices[name] = Live(name, offset=record.offset, erased=record.offset)
+                continue
             try:
                 message = decode(record.key, record.value, record.timestamp)
             except RejectedReading:
@@ -34,7 +42,7 @@ def lives(rules: Rules, partitions: int) -> Values:
                 now = live(message.device, message.readings, record.offset)
                 before = devices.get(message.device)
                 devices[message.device] = now if before is None else newest(before, now)
-        return devices.values()
+        return [one._replace(epoch=epoch) for one in devices.values()]
 
     return found
 

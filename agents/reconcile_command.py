@@ -38,7 +38,7 @@ from metering.reading import Decoder
 from metering.total import Grain
 from streams.cluster import admin, answering, having
 from streams.exits import Exit
-from streams.lag import Lag, Meter
+from streams.lag import Meter
 from streams.settings import Settings
 from streams.topics import Topics
 
@@ -104,7 +104,7 @@ def reconcile(settings: Settings, kept: DynamoSettings, client: DynamoDBClient, 
     ground = asyncio.run(standing(settings))
     check_guard(client, kept.tables.hours, ground)
     log, recounts = asyncio.run(counted_again(ground, asked))
-    unknown = [recount.name for recount in recounts if not recount.readings]
+    unknown = [recount.name for recount in recounts if not recount.readings and not recount.is_erased]
     topic = ground.topics.readings
     if unknown or not recounts:
         raise Unanswerable(f"no reading of {', '.join(unknown) or 'anybody'} in topic {topic}, as far as it is counted")
@@ -196,19 +196,8 @@ async def drawn(ground: Ground, log: Log, number: int, seed: int) -> list[str]:
 async def all_stored(ground: Ground, partitions: Any, wait_s: float) -> None:
     """Returns when all that was counted in these partitions by now is stored; raises Unanswerable if it is not within so many seconds."""
     stages = flow(ground.settings, ground.topics)[1:]
-    behind: list[Lag] = []
-
-    def keep(lags: list[Lag]) -> None:
-        behind[:] = [lag for lag in lags if lag.behind]
-
     async with Meter(ground.settings.brokers, {stage.topic: ground.partitions for stage in stages}, only=partitions) as meter:
-        keep(await meter.now(stages))
-        if behind and wait_s:
-            try:
-                async with asyncio.timeout(wait_s):
-                    await meter.settle(stages, keep, lambda: None)
-            except TimeoutError:
-                pass
+        behind = await meter.behind(stages, wait_s)
     if behind:
         said = ", ".join(f"{lag.topic} {lag.group} {lag.behind:,} behind" for lag in behind)
         hint = f"`python -m agents lag --wait {WAIT_S}` waits for it; where readings keep coming, --wait {WAIT_S} here does"

@@ -15,6 +15,7 @@ from metering.reading import MAX_FOR_S, Decoder, Reading
 from metering.rules import FUTURE_MS, MS_PER_HOUR, Rules
 from metering.total import Grain, Total, fold
 from streams.batch import Record
+from streams.erasure import is_erase
 
 _FLOW, _IMPORT, _EXPORT = range(3)
 
@@ -39,8 +40,8 @@ class Table:
 class Recount:
     """One device. `since_ms`: the readings from there on are all in the topic; None if it has everything that was ever sent.
 
-    `readings`: how many were accepted. Counted twice: as they are, and without their power, because what then is left of an hour's energy is the
-    register's; the rest is what the power brought where no register's line lies.
+    `readings`: how many were accepted, since it was erased last if it `is_erased`. Counted twice: as they are, and without their power, because what
+    then is left of an hour's energy is the register's; the rest is what the power brought where no register's line lies.
     """
 
     def __init__(self, name: str, rules: Rules, calendar: Calendar, since_ms: int | None = None) -> None:
@@ -51,6 +52,7 @@ class Recount:
         self._firsts: list[int | None] = [None, None, None]
         self._newest = 0
         self.readings = 0
+        self.is_erased = False
 
     def take(self, reading: Reading) -> None:
         """The next reading, in order of arrival."""
@@ -70,6 +72,12 @@ class Recount:
                 first = self._firsts[kind]
                 if value is not None and (first is None or at < first):
                     self._firsts[kind] = at
+
+    def anew(self) -> Recount:
+        """The device after an erase: whatever there is of it, the topic has."""
+        made = Recount(self.name, self._rules, self._calendar)
+        made.is_erased = True
+        return made
 
     def settle(self) -> None:
         """Gives memory back; to be called now and then."""
@@ -128,7 +136,7 @@ class Recounter:
         self._decoder = Decoder(rules, partition, partitions)
         calendar = Calendar(rules.zone)
         self.recounts = {name.encode(): Recount(name, rules, calendar) for name in names}
-        self._cut = cut
+        self._cut, self._place = cut, (partition, partitions)
 
     def take(self, records: Sequence[Record]) -> None:
         """The partition's next records: those of other devices too, since the first of all says since when the topic is complete."""
@@ -139,7 +147,10 @@ class Recounter:
         touched: set[Recount] = set()
         for record in records:
             recount = self.recounts.get(record.key)
-            if recount is not None:
+            if recount is not None and record.value is None and is_erase(record, *self._place):
+                touched.discard(recount)
+                self.recounts[record.key] = recount.anew()
+            elif recount is not None:
                 for reading in self._readings(recount, record):
                     recount.take(reading)
                 touched.add(recount)

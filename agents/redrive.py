@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -17,6 +17,7 @@ from agents.redrive_asked import Fix, Pair
 from metering.partition import partition_of
 from streams.batch import Record
 from streams.checkpoint import Headers, Message
+from streams.erasure import HEADER, is_erase
 
 COUNT: Final = "redriven"
 FROM: Final = "redriven-from"
@@ -34,6 +35,7 @@ class Fate(StrEnum):
     SENT = "sent"
     BEFORE = "sent before"
     OFTEN = "sent three times already"
+    ERASED = "of a device that was erased since"
     PASSED = "passed over by --fix"
     CUT = "not whole here (too large)"
     ELSEWHERE = "not from these readings"
@@ -49,18 +51,41 @@ class Judged(NamedTuple):
     message: Message | None = None
 
 
-class Judge:
-    """Decides on the records of one topic, in order; `before` are the sources of what was sent again already, and grows."""
+class Erased(NamedTuple):
+    """Where a device was erased last."""
 
-    def __init__(self, readings: str, partitions: int, before: set[bytes], reasons: Iterable[str] = (), fix: Fix | None = None) -> None:
-        self.readings, self.partitions, self.before = readings, partitions, before
+    partition: int
+    offset: int
+    at_ms: int
+
+    def is_after(self, partition: int, offset: int, at_ms: int) -> bool:
+        """Of before: by its place; what lay in another partition, by when it was refused."""
+        return offset < self.offset if partition == self.partition else at_ms <= self.at_ms
+
+
+class Judge:
+    """Decides on the records of one topic, in order; `before` are the sources of what was sent again already, and grows.
+
+    `erases`: by device (as a key), where its newest erase is, and when that came, in ms.
+    """
+
+    def __init__(
+        self,
+        readings: str,
+        partitions: int,
+        before: set[bytes],
+        reasons: Iterable[str] = (),
+        fix: Fix | None = None,
+        erases: Mapping[bytes, Erased] | None = None,
+    ) -> None:
+        self.readings, self.partitions, self.before, self.erases = readings, partitions, before, erases or {}
         self.reasons, self.fix = frozenset(reasons), fix
 
     def __call__(self, record: Record) -> Judged | None:
-        """None if nobody asked for it. Raises SettingError where the fix will not do."""
+        """None if nobody asked for it, or it was taken away. Raises SettingError where the fix will not do."""
         own, why = parted(record.headers)
         reason, source = ((why.get(name) or b"").decode(errors="replace") for name in ("reason", "source"))
-        if self.reasons and reason not in self.reasons:
+        if record.value is None and not why or self.reasons and reason not in self.reasons:
             return None
         place = _PLACE.fullmatch(source)
         if place is None or place[1] != self.readings:
@@ -70,15 +95,19 @@ class Judge:
             return Judged(reason, source, Fate.BEFORE)
         if count >= MOST:
             return Judged(reason, source, Fate.OFTEN)
+        erased = self.erases.get(why.get("key", b""))
+        if erased is not None and erased.is_after(int(place[2]), int(place[3]), record.timestamp):
+            return Judged(reason, source, Fate.ERASED)
         if "truncated" in why:
             return Judged(reason, source, Fate.CUT)
-        made: Pair | None = (record.key, record.value) if self.fix is None else self.fix(source, record.key, record.value)
+        original = why.get("key")
+        made: Pair | None = (original, record.value) if self.fix is None else self.fix(source, original, record.value)
         if made is None:
             return Judged(reason, source, Fate.PASSED)
         self.before.add(why["source"])
         key, value = made
         partition = int(place[2]) if key is None else partition_of(key, self.partitions)
-        headers = [header for header in own if header[0] not in (COUNT, FROM)]
+        headers = [header for header in own if header[0] not in (COUNT, FROM, HEADER)]  # whatever is made of a message, it erases nothing
         return Judged(reason, source, Fate.SENT, partition, (key, value, [*headers, (COUNT, b"%d" % (count + 1)), (FROM, why["source"])]))
 
 
@@ -97,6 +126,13 @@ def redriven(own: Headers) -> int:
 def marks(records: Iterable[Record]) -> Iterator[bytes]:
     """The sources of what was sent again, from records of the readings topic."""
     return (bytes(content) for record in records for name, content in record.headers if name == FROM and content)
+
+
+def erases(partition: int, partitions: int, records: Iterable[Record]) -> Iterator[tuple[bytes, Erased]]:
+    """The erases among records of one partition of the readings topic."""
+    for record in records:
+        if record.value is None and is_erase(record, partition, partitions):
+            yield record.key, Erased(partition, record.offset, record.timestamp)
 
 
 def pieces(judged: Iterable[Judged]) -> Iterator[list[Judged]]:

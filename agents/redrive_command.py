@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -20,9 +20,9 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
 
 from agents.ground import ends
-from agents.redrive import Judge, Judged, Tally, marks, pieces
+from agents.redrive import Erased, Judge, Judged, Tally, erases, marks, pieces
 from agents.redrive_asked import SKEW_MS, Asked, check_marks
-from agents.reread import bar
+from agents.reread import Take, bar
 from streams import faults
 from streams.checkpoint import CHECKPOINT_S, TRANSACTION_S, Message, batches, send, transactional_producer
 from streams.cluster import Cluster, ClusterError, admin, configurations, having, hushed
@@ -34,7 +34,6 @@ from streams.topics import Topics
 ROUND_RECORDS: Final = 1_000
 """Judged at a stretch."""
 CLOSE_S: Final = 5.0
-Take = Callable[[Sequence[Any]], Awaitable[None]]
 
 aiokafka_fetcher.MemoryRecords = Records  # as in streams/fetch.py: anybody may have named a header of a reading
 
@@ -67,16 +66,19 @@ async def redrive(settings: Settings, topics: Topics, asked: Asked, tally: Tally
     cluster, kept_ms = await surveyed(settings, topics.readings, refused(topics, asked))
     check_marks(asked.since_ms, time.time_ns() // 1_000_000, kept_ms, topics.readings)
     before: set[bytes] = set()
+    erased: dict[bytes, Erased] = {}
+    partitions = cluster.topics[topics.readings].partitions
 
-    async def look(records: Sequence[Any]) -> None:
+    async def look(partition: int, records: Sequence[Any]) -> None:
         before.update(marks(records))
+        erased.update(erases(partition, partitions, records))
 
     async with sole_producer(settings, topics.readings, asked.dry_run) as producer:
         limits = await ends(settings, cluster, (topics.readings, refused(topics, asked)))
         await follow(settings, topics.readings, asked.since_ms - SKEW_MS, limits[topics.readings], look)
-        judge = Judge(topics.readings, cluster.topics[topics.readings].partitions, before, asked.reasons, asked.fix)
+        judge = Judge(topics.readings, partitions, before, asked.reasons, asked.fix, erased)
 
-        async def take(records: Sequence[Any]) -> None:
+        async def take(partition: int, records: Sequence[Any]) -> None:
             judged = [one for one in map(judge, records) if one is not None]
             for piece in pieces(judged):
                 await whole(put(producer, topics.readings, piece, tally))
@@ -124,7 +126,8 @@ async def follow(settings: Settings, topic: str, since_ms: int, limits: Mapping[
             task = progress.add_task(topic, total=sum(limits[tp.partition] - begin for tp, begin in begins.items()))
             while any([await consumer.position(tp) < limits[tp.partition] for tp in begins]):
                 found = await consumer.getmany(timeout_ms=200, max_records=ROUND_RECORDS)
-                await take([record for tp, some in found.items() for record in some if record.offset < limits[tp.partition]])
+                for tp, some in found.items():
+                    await take(tp.partition, [record for record in some if record.offset < limits[tp.partition]])
                 done = sum([min(await consumer.position(tp), limits[tp.partition]) - begin for tp, begin in begins.items()])
                 progress.update(task, completed=done)
     finally:

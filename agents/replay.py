@@ -9,14 +9,12 @@ from typing import Final
 
 from metering.compare import Key
 from metering.period import Calendar
-from metering.total import Grain, Total
+from metering.total import Grain, Total, nothing
 
 BEFORE_S: Final = 4 * 86_400
 """So much is read before the first month: its first hours need the readings before them, and hours stay open for three days (metering/rules.py)."""
 NO_VERSION: Final = -1
 """The offset of a total that says there is none: less than any reading's, so that whatever is counted later replaces it."""
-
-MAY_LACK: Final = frozenset({"method", "power_min_mw", "power_max_mw", "power_max_at", "first_at", "last_at"})
 
 
 def first_month(calendar: Calendar, begins_s: int | None, asked_s: int | None) -> int | None:
@@ -101,6 +99,4 @@ def changes(old: Mapping[Key, Total], new: Mapping[Key, Total], counts: Callable
 
 def nothing_left(total: Total, epoch: int) -> Total:
     """The total that says that nothing is counted in this period any more, in a new generation; readers leave it out."""
-    named = {"device": total.device, "grain": total.grain, "start": total.start, "end": total.end}
-    versioned = {"epoch": epoch, "offset": NO_VERSION, "reflects": NO_VERSION}
-    return Total(**({name: None if name in MAY_LACK else 0 for name in Total._fields} | named | versioned))  # type: ignore[arg-type]
+    return nothing(total.device, total.grain, total.start, total.end, epoch, NO_VERSION, NO_VERSION)

@@ -124,22 +124,18 @@ async def settle(here: Place, wait_s: float, *, both: bool) -> dict[int, int]:
     stages = [lag.Stage(here.topics.readings, tuple(group for group, _ in sides))]
     stages += [lag.Stage(topics.hours, (group,)) for group, topics in sides]
     stages += [lag.Stage(topics.days, (group,)) for group, topics in sides]
-    behind: list[lag.Lag] = []
     console = Console(stderr=True)
     async with Meter(here.settings.brokers, {stage.topic: here.partitions for stage in stages}) as meter:
         ends = await meter.ends(here.topics.readings)
         with console.status("settling") as shown:
 
             def show(lags: list[lag.Lag]) -> None:
-                behind[:] = [one for one in lags if one.behind]
                 shown.update(f"waiting for what is on its way: {lags[0].topic}, {sum(one.behind for one in lags):,} records")
 
-            try:
-                async with asyncio.timeout(wait_s):
-                    await meter.settle(stages, show, lambda: None)
-            except TimeoutError:
-                said = ", ".join(f"{one.group} is {one.behind:,} behind in {one.topic}" for one in behind)
-                raise ClusterError(f"not settled within {wait_s:g} s: {said}; do its workers run? See: python -m agents replay status") from None
+            behind = await meter.behind(stages, wait_s, show)
+    if behind:
+        said = ", ".join(f"{one.group} is {one.behind:,} behind in {one.topic}" for one in behind)
+        raise ClusterError(f"not settled within {wait_s:g} s: {said}; do its workers run? See: python -m agents replay status")
     return {tp.partition: end for tp, end in ends.items()}
 
 

@@ -15,6 +15,7 @@ from agents.replay import Change, changes
 from agents.replay_command import Place, place, ran, settle
 from agents.reread import reread
 from metering.compare import Key
+from metering.erase import erase_from_json
 from metering.total import Grain, Total
 from metering.wire import total_from_json
 from settings.environ import SettingError
@@ -100,15 +101,23 @@ async def newest(here: Place, topics: Sequence[str], partition: int) -> tuple[di
 
     Those that hold nothing any more are as good as not there.
     """
-    values: dict[tuple[str, bytes], bytes] = {}
+    values: dict[tuple[str, bytes], bytes | None] = {}
     for topic in topics:
 
         async def take(_: int, records: Sequence[Any], topic: str = topic) -> None:
-            values.update({(topic, record.key): record.value for record in records if wanted(here, record.key)})
+            for record in records:
+                if wanted(here, record.key):
+                    values[topic, record.key] = record.value
+                if (erase := erase_from_json(record.key, record.value)) is not None:
+                    of_device = erase.device.encode() + b"|"
+                    for known in [known for known in values if known[0] == topic and known[1].startswith(of_device)]:
+                        del values[known]
 
         await reread(here.settings.brokers, topic, [partition], take)
     totals, unreadable = [], 0
-    for value in values.values():
+    for (_, key), value in values.items():
+        if value is None or erase_from_json(key, value) is not None:
+            continue
         try:
             totals.append(total_from_json(value))
         except ValueError:

@@ -23,6 +23,7 @@ from dynamodb.store import DynamoStore
 from dynamodb.writer import Counts, Writer
 from metering.live import Live
 from metering.partition import partition_of
+from metering.period import Calendar
 from metering.total import Grain, Total
 from streams.cluster import answering
 from streams.exits import Exit
@@ -72,29 +73,28 @@ def run(settings: Settings, kept: DynamoSettings, asked: Asked, *, dry_run: bool
 
 async def resend(ground: Ground, kept: DynamoSettings, asked: Asked, dry_run: bool) -> int:
     """Level by level; how many totals were read."""
-    topics = [topic for grain, topic in zip(Grain, ground.topics.levels, strict=True) if grain in asked.grains]
     if dry_run:
-        return sum([await look(ground, topic, asked) for topic in topics])
+        return sum([await look(ground, grain, asked) for grain in asked.grains])
     store = DynamoStore(writing_client(kept.threads), kept)
     rejected = Rejecter(ground.settings.brokers, ground.topics.rejected)
     try:
-        return sum([await write(ground, topic, asked, store, kept, rejected) for topic in topics])
+        return sum([await write(ground, grain, asked, store, kept, rejected) for grain in asked.grains])
     finally:
         store.close()
 
 
-async def look(ground: Ground, topic: str, asked: Asked) -> int:
+async def look(ground: Ground, grain: Grain, asked: Asked) -> int:
     """Counts, and says, what there is of a level."""
-    read = await level(ground, topic, asked, pass_over)
-    print(f"{topic}: {read:,} totals would be offered to DynamoDB, which keeps the newer", flush=True)
+    read = await level(ground, grain, asked, pass_over)
+    print(f"{ground.topics.level(grain)}: {read:,} totals would be offered to DynamoDB, which keeps the newer", flush=True)
     return read
 
 
-async def write(ground: Ground, topic: str, asked: Asked, store: DynamoStore, kept: DynamoSettings, rejected: Rejecter) -> int:
+async def write(ground: Ground, grain: Grain, asked: Asked, store: DynamoStore, kept: DynamoSettings, rejected: Rejecter) -> int:
     """Writes a level, and says what became of it; how many totals were read."""
     writer = writer_of(store, kept, rejected, 0.0)
-    read = await written(writer, lambda offer: level(ground, topic, asked, offer))
-    print(f"{topic}: {read:,} totals read: {told(writer.counts)}", flush=True)
+    read = await written(writer, lambda offer: level(ground, grain, asked, offer))
+    print(f"{ground.topics.level(grain)}: {read:,} totals read: {told(writer.counts)}", flush=True)
     return read
 
 
@@ -125,9 +125,10 @@ async def written(writer: Writer, feed: Callable[[Offer], Awaitable[int]]) -> in
     return read
 
 
-async def level(ground: Ground, topic: str, asked: Asked, offer: Offer) -> int:
+async def level(ground: Ground, grain: Grain, asked: Asked, offer: Offer) -> int:
     """Offers the totals of a topic as far as it goes now; how many there were."""
-    values, count = totals(topic), 0
+    topic = ground.topics.level(grain)
+    values, count = totals(topic, grain, Calendar(ground.settings.rules.zone)), 0
 
     async def take(partition: int, records: Sequence[Any]) -> None:
         nonlocal count

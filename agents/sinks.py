@@ -13,6 +13,8 @@ from dynamodb.client import writing_client
 from dynamodb.settings import Settings as DynamoSettings
 from dynamodb.store import DynamoStore
 from dynamodb.writes import Store
+from metering.period import Calendar
+from metering.total import Grain
 from streams import faults
 from streams.app import App, run
 from streams.settings import Settings
@@ -33,9 +35,9 @@ def run_sinks(settings: Settings, kept: DynamoSettings) -> None:
         return StoreSink(name, values, store, kept, flush_s=flush_s, rejected=rejected, leave=app.leave)
 
     topics, flush = ground.topics, kept.flush
-    add_readings_to_live(app, topics.readings, sink("live", lives(settings.rules, ground.partitions), flush.live))
-    add_totals_to_dynamodb(app, topics.hours, sink("hours", totals(topics.hours), flush.hours))
-    add_totals_to_dynamodb(app, topics.days, sink("days", totals(topics.days), flush.days))
-    add_totals_to_dynamodb(app, topics.months, sink("months", totals(topics.months), flush.months))
+    add_readings_to_live(app, topics.readings, sink("live", lives(settings.rules, ground.partitions, settings.epoch), flush.live))
+    calendar = Calendar(settings.rules.zone)
+    for grain, topic, flush_s in zip(Grain, topics.levels, (flush.hours, flush.days, flush.months), strict=True):
+        add_totals_to_dynamodb(app, topic, sink(f"{grain}s", totals(topic, grain, calendar), flush_s))
     app.keep_watch(lambda: watch_retirement(ground, app.leave))
     run(app)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -137,7 +138,8 @@ class Rejecter:
             await self.producer.start()
         what = total_to_json(value) if isinstance(value, Total) else orjson.dumps(value._asdict())
         why = [("reason", Reason.SINK_REJECTED.value.encode()), ("detail", detail[:256].encode()), ("source", b"dynamodb")]
-        await self.producer.send_and_wait(self.topic, what, key=value.device.encode(), headers=why)
+        why.append(("key", value.device.encode()))
+        await self.producer.send_and_wait(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
 
 
 class FaultyStore:

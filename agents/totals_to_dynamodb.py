@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agents.store_sink import StoreSink, Values
-from metering.total import Total
+from metering.erase import erase_from_json, graves, is_tombstone, period_of
+from metering.period import Calendar
+from metering.total import Grain, Total
 from metering.wire import total_from_json
 from streams.app import App
 from streams.batch import Record
@@ -19,21 +21,29 @@ from streams.tap import Tap
 log = logging.getLogger("wattfall.sink")
 
 
-def totals(topic: str) -> Values:
-    """A function from a batch of this level topic to the newest total of each key in it.
+def totals(topic: str, grain: Grain, calendar: Calendar) -> Values:
+    """A function from a batch of this level topic to the newest total of each key in it; of an erase to a total that says that nothing is left, for
+    each period that may have been told before, stored or not: then nobody who still holds an older one can bring it back.
 
-    What is no total is reported and passed over: of hours and days the hop that reads the topic rejects it, and months has no other writer than ours.
+    What is none of them is reported and passed over: of hours and days the hop that reads the topic rejects it, and months has no other writer than
+    ours. The tombstones before an erase are for compaction only.
     """
+    around = period_of(grain, calendar)
 
     def found(partition: int, records: Sequence[Record]) -> Iterable[Total]:
         seen = set()
         for record in reversed(records):
-            if record.key not in seen:
-                try:
-                    yield total_from_json(record.value or b"")
-                    seen.add(record.key)
-                except ValueError:
+            if record.key in seen or is_tombstone(record.key, record.value):
+                continue
+            try:
+                yield total_from_json(record.value or b"")
+                seen.add(record.key)
+            except ValueError:
+                erase = erase_from_json(record.key, record.value)
+                if erase is None:
                     log.error("%s/%d/%d is no total, and is passed over", topic, partition, record.offset)
+                else:
+                    yield from graves(erase, grain, around)
 
     return found
 

@@ -80,7 +80,7 @@ class Stage:
                 self.kept.pop(key, None)
             else:
                 self.kept[key] = value
-        return changes.totals
+        return [(key, value) for key, value in changes.totals if value is not None]
 
 
 @dataclass(frozen=True, slots=True)

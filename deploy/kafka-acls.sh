@@ -7,7 +7,7 @@
 #   ingest      sends readings
 #   waterfall   readings -> hours -> days -> months
 #   sinks       the levels into DynamoDB
-#   operator    makes and checks topics, looks how far everything is, resends, redrives, reconciles, replays
+#   operator    makes and checks topics, looks how far everything is, resends, redrives, reconciles, replays, exports and erases
 # and PRINCIPAL is, for instance, User:wattfall-sinks. WATTFALL_APP and WATTFALL_TOPIC_PREFIX as the workers have them.
 set -eu
 

@@ -114,7 +114,9 @@ def read_live(client: DynamoDBClient, settings: Settings, asked: argparse.Namesp
         raise Usage("--from and --to do not go with --grain live")
     live = Reader(client, settings.tables).live(asked.device)
     if live is not None and asked.json:
-        sys.stdout.buffer.write(orjson.dumps({**live._asdict(), "at": live.at}) + b"\n")
+        shown = {**live._asdict(), "at": live.at}
+        del shown["epoch"], shown["erased"]
+        sys.stdout.buffer.write(orjson.dumps(shown) + b"\n")
     elif live is not None:
         console().print(live_view(live, time.time(), settings.zone))
     return found(live is not None, f"no live reading of {asked.device}: is the name right, or were its readings refused?")

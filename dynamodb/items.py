@@ -17,7 +17,7 @@ A total. What is 0 or does not exist is left out (what is always there is marked
     e*  o*      epoch, offset: the version                             r       reflects, where it is not the offset
     p*          the partition of the topic that the offset belongs to
     s   d       start in epoch s (days and months; an hour's is in sk), length in s (hours: where it is not 3,600)
-    ttl         hours: when DynamoDB may delete it, epoch s
+    ttl         when DynamoDB may delete it, epoch s: hours, and whatever holds nothing any more
 
 A live reading: each value with the instant it is of, ms; absent until there is one.
 
@@ -25,6 +25,8 @@ A live reading: each value with the instant it is of, ms; absent until there is 
     w   wa      power_mw, power_at
     i   ia      import_mwh, import_at
     x   xa      export_mwh, export_at
+    b   be      the device's newest erase: its offset, and the epoch of the sink that met it; the rest is of after it, or nothing
+    ttl         where there is nothing else: when DynamoDB may delete it, epoch s
 
 An ordinary hour is 100 to 165 bytes, so that the 25 of the longest day are within 4 KB: half a read unit.
 """
@@ -70,6 +72,8 @@ _METHODS: Final = {Method.REGISTER: "r", Method.POWER: "p", Method.MIXED: "m"}
 _METHOD_OF: Final = {letter: method for method, letter in _METHODS.items()}
 LIVE_VALUES: Final = (("power_mw", "power_at", "w", "wa"), ("import_mwh", "import_at", "i", "ia"), ("export_mwh", "export_at", "x", "xa"))
 """Field and its instant's, attribute and its instant's."""
+EMPTY_KEPT_S: Final = 7 * 86_400
+"""An item that holds nothing is kept for so long: longer than anybody may hold an older one that is not written yet."""
 
 
 class NoItem(ValueError):
@@ -115,6 +119,11 @@ def total_to_item(total: Total, partition: int, calendar: Calendar, keep_hours_s
     return item
 
 
+def mortal(item: Item, until_s: int) -> dict[str, AttributeValueTypeDef]:
+    """The same item, which DynamoDB may delete from an instant on, epoch s, or earlier if it said so already."""
+    return {**item, "ttl": number(min(until_s, int(item["ttl"]["N"])) if "ttl" in item else until_s)}
+
+
 def total_from_item(item: Item) -> Total:
     """The inverse of `total_to_item`, all fields the same. Raises NoItem."""
     try:
@@ -142,7 +151,7 @@ def live_from_item(item: Item) -> Live:
     """The live reading in an item. Raises NoItem."""
     try:
         values = _plain(item)
-        found = {field: values.get(name) for pair in LIVE_VALUES for field, name in zip(pair[:2], pair[2:], strict=True)}
+        found: dict[str, Any] = {field: values.get(name) for pair in LIVE_VALUES for field, name in zip(pair[:2], pair[2:], strict=True)}
         live = Live(device=values["pk"], offset=values["o"], **found)
         if live.at != values["a"]:
             raise ValueError(f"newest instant {live.at}, but a = {values['a']}")

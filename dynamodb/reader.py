@@ -54,13 +54,13 @@ class Reader:
         return map(total_from_item, self._pages("query", self._tables.of(grain), request))
 
     def live(self, device: str) -> Live | None:
-        """The device's live reading, None if it never sent one."""
+        """The device's live reading, None if it never sent one, or none since it was erased."""
         table = self._tables.live
         try:
             item = self._client.get_item(TableName=table, Key={"pk": {"S": device}, "sk": {"S": LIVE}}).get("Item")
         except (ClientError, BotoCoreError) as error:
             raise asking_error(error, table) from error
-        return None if item is None else live_from_item(item)
+        return None if item is None or "a" not in item else live_from_item(item)
 
     def every_total(self, grain: Grain) -> Iterator[Total]:
         """All totals of a grain that are stored, in no order, those that hold nothing any more as well. Reads the whole table."""

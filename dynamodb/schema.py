@@ -1,4 +1,4 @@
-"""The tables: one key schema everywhere, on-demand, hours with a time to live, everything restorable to any point in time."""
+"""The tables: one key schema everywhere, on-demand, with a time to live for the items that have one, everything restorable to any point in time."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ def create(client: DynamoDBClient, tables: Tables, say: Callable[[str], None], s
             _await_active(client, name)
             _check_keys(client, name)
             done = ["created" if new else "is there"]
-            if name == tables.hours:
-                done.append(_keep_for_a_time(client, name))
+            done.append(_keep_for_a_time(client, name))
             done.append(_make_restorable(client, name, sleep))
         except (ClientError, BotoCoreError) as error:
             raise asking_error(error, name) from error

@@ -88,8 +88,9 @@ class Writer:
         lane = self._pending.lane(partition)
         for value in values:
             if isinstance(value, Total) and self._expired(value):
-                self.counts.expired += 1
-                self._expiry.met(self._clock(), value.end)
+                if not value.absent:
+                    self.counts.expired += 1
+                    self._expiry.met(self._clock(), value.end)
                 continue
             write = write_of(value, partition)
             while not self._pending.put(lane, write):

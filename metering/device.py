@@ -106,6 +106,8 @@ class Device:
         out, told = self._out, self._told
         self._out, self._told = {}, {}
         totals = [total for start, total in sorted(out.items()) if total != told[start] and not (total.absent and told[start] is None)]
+        if totals:
+            self.trace.told(totals[0].start)
         dead, rows = self.trace.rows()
         self._slot_end = self._easy = -1  # the next reading says anew which slot changes
         return DeviceChanges(totals, dead, rows)

@@ -10,7 +10,10 @@ from metering.rules import MS_PER_HOUR
 
 
 class Live(NamedTuple):
-    """mW, mWh, epoch ms; None for what the device did not send. `offset` is that of the newest record that is in it."""
+    """mW, mWh, epoch ms; None for what the device did not send. `offset` is that of the newest record that is in it.
+
+    `erased`: the offset of an erase that is in it, -1 for none: whatever else there is of before goes. `epoch`: that of whoever says so.
+    """
 
     device: str
     power_mw: int | None = None
@@ -20,11 +23,13 @@ class Live(NamedTuple):
     export_mwh: int | None = None
     export_at: int | None = None
     offset: int = -1
+    epoch: int = 0
+    erased: int = -1
 
     @property
     def at(self) -> int:
-        """The newest of the three instants."""
-        return max(at for at in (self.power_at, self.import_at, self.export_at) if at is not None)
+        """The newest of the three instants; -1 where there is none, after an erase."""
+        return max((at for at in (self.power_at, self.import_at, self.export_at) if at is not None), default=-1)
 
     @property
     def version(self) -> tuple[int, int]:
@@ -45,13 +50,19 @@ def live(device: str, readings: Iterable[Reading], offset: int) -> Live:
 
 
 def newest(old: Live, new: Live) -> Live:
-    """Both merged, value by value; `new` is the later message, and wins where the instants are equal."""
+    """Both merged, value by value; `new` is the later message, and wins where the instants are equal. What is of before an erase counts no more."""
+    if old.offset < new.erased:
+        return new
+    if new.offset < old.erased:
+        return old
     return Live(
         old.device,
         *_later((old.power_mw, old.power_at), (new.power_mw, new.power_at)),
         *_later((old.import_mwh, old.import_at), (new.import_mwh, new.import_at)),
         *_later((old.export_mwh, old.export_at), (new.export_mwh, new.export_at)),
         max(old.offset, new.offset),
+        max(old.epoch, new.epoch),
+        max(old.erased, new.erased),
     )
 
 

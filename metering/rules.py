@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-LOGIC: Final = 1
-"""Counts up whenever the same readings may lead to another total than before, by a repaired bug or by another constant."""
+LOGIC: Final = 2
+"""Counts up whenever the same readings may lead to another total than before, by a repaired bug or by another constant. 2: erases."""
 MS_PER_HOUR: Final = 3_600_000
 SILENCE_MS: Final = 40 * 24 * MS_PER_HOUR
 """Two register points further apart than this (40 days) have no line between them."""

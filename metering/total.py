@@ -80,6 +80,15 @@ _CONTENT_AT: Final = Total._fields.index("import_mwh")
 _VERSION_AT: Final = Total._fields.index("epoch")
 
 
+_MAY_LACK: Final = frozenset({"method", "power_min_mw", "power_max_mw", "power_max_at", "first_at", "last_at"})
+
+
+def nothing(device: str, grain: Grain, start: int, end: int, epoch: int, offset: int, reflects: int) -> Total:
+    """The total that says that nothing is left of `[start, end)`."""
+    named = {"device": device, "grain": grain, "start": start, "end": end, "epoch": epoch, "offset": offset, "reflects": reflects}
+    return Total(**({name: None if name in _MAY_LACK else 0 for name in Total._fields} | named))  # type: ignore[arg-type]
+
+
 def fold(parts: Iterable[Total], grain: Grain, start: int, end: int, epoch: int, offset: int) -> Total:
     """The total of `[start, end)` from the totals of its parts: hours for a day, days for a month.
 

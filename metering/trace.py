@@ -2,7 +2,7 @@
 
 Everything that decides which rows a device has lives here. The newest hour is kept in slots of five minutes, so that a checkpoint
 rewrites only the newest slot; an older one is one row with the state of the walk at its end. Gap hours have no rows. The head row
-holds where the open hours begin, what is carried across that edge, and which open hours there are.
+holds where the open hours begin, what is carried across that edge, which open hours there are, and since when there are totals.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ class Trace:
 
     `starts`, `leads`: the open hours that have readings, and of each the first reading that was the newest when it came (-1: none), in ms.
     `slot`: the newest hour's last slot, to which the next reading in order is appended.
+    `first`: the earliest start of all totals that were ever told, epoch s; 0 where none was.
     """
 
     __slots__ = (
         "_dead", "_dirty", "_edited", "_head_changed", "_hours", "_index", "_load", "_packed", "_slots", "_stored",
-        "calendar", "carry", "closed", "leads", "name", "slot", "starts", "states",
+        "calendar", "carry", "closed", "first", "leads", "name", "slot", "starts", "states",
     )  # fmt: skip
 
     def __init__(self, name: str, calendar: Calendar, load: Load) -> None:
         self.name = name
         self.calendar = calendar
         self._load = load
-        self.closed = 0
+        self.closed = self.first = 0
         self.carry = WalkState()
         self.starts = array("q")
         self.leads = array("q")
@@ -142,6 +143,20 @@ class Trace:
         """What is carried across the edge of the closed hours has changed."""
         self.carry = carry
         self._head_changed = True
+
+    def told(self, start: int) -> None:
+        """A total that starts here, epoch s, is told."""
+        if not self.first or start < self.first:
+            self.first = start
+            self._head_changed = True
+
+    def stored(self) -> list[bytes]:
+        """The keys of all its rows. For a trace that was only just read."""
+        if not self.starts:
+            return []
+        hours = [self._key(start, _WHOLE_HOUR) for start in self.starts[:-1]]
+        slots = [self._key(self.starts[-1], i) for i in range(_SLOTS) if self._stored >> i & 1]
+        return [key for row in (self._key(), *hours, *slots) for key in keys(row, self._load)]
 
     def close(self, closed: int, carry: WalkState) -> None:
         """The hours that start before `closed` are closed: their rows go."""
@@ -257,11 +272,12 @@ class Trace:
                 _state_fields(self.carry),
                 self.starts.tolist(),
                 [lead - start for start, lead in zip(self.starts, self.leads, strict=True)],
+                self.first,
             ]
         )
 
     def _read_head(self, head: bytes) -> None:
-        self.closed, carry, starts, leads = orjson.loads(head)
+        self.closed, carry, starts, leads, self.first = orjson.loads(head)
         self.carry = _read_state(carry)
         self.starts = array("q", starts)
         self.leads = array("q", (start + lead for start, lead in zip(starts, leads, strict=True)))

@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol
 
 SLICE_BYTES: Final = 64 * 1024
 """Folded at a stretch: some ten milliseconds, in single readings or in arrays."""
+NOTHING: Final = bytes(4 * 1024)
+"""A record without a value weighs so much: it may be an erase, which leads to a tombstone for each of a device's totals."""
 
 
 class Record(Protocol):
@@ -44,7 +46,7 @@ class Batch:
     def slices(self) -> Iterator[tuple[list[Record], int]]:
         """The records in pieces of about `SLICE_BYTES`, each with the position behind it; at least one piece."""
         records = self.records
-        sizes = list(accumulate([len(record.value or b"") for record in records]))
+        sizes = list(accumulate([len(record.value or NOTHING) for record in records]))
         first, taken = 0, 0
         while (last := bisect_left(sizes, taken + SLICE_BYTES, first) + 1) < len(records):
             yield records[first:last], records[last].offset

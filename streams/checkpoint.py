@@ -123,17 +123,22 @@ async def send(producer: AIOKafkaProducer, topic: str, partition: int, full: lis
 def original(source: str, partition: int, refusal: Refusal) -> Message:
     """The refused record as it came, and beside it why: `reason`, `detail`, `source`, `index`.
 
+    Its key is its own, so that it can be taken away alone: where it came from, and why it was refused. The original's is in the header `key`,
+    unless it had none. No device is named in a key: tombstones stay for a while.
+
     What is too large for the topic (its producer may have packed it better than we do) is cut, or no checkpoint could ever be made again: the value's
     first part stays, no headers of its own do, and `truncated` is the true size in bytes of key, value and headers. `source` is where all of it is.
     """
     record = refusal.record
     key, value, headers = record.key, record.value, [*record.headers]
-    why = [("reason", (refusal.reason.value if refusal.reason else "late").encode()), ("detail", refusal.detail[:256].encode())]
-    why.append(("source", f"{source}/{partition}/{record.offset}".encode()))
+    reason, place = (refusal.reason.value if refusal.reason else "late").encode(), f"{source}/{partition}/{record.offset}".encode()
+    why = [("reason", reason), ("detail", refusal.detail[:256].encode()), ("source", place)]
     if refusal.index is not None:
         why.append(("index", refusal.index.encode()))
     size = sum(len(part or b"") for part in (key, value)) + sum(len(name.encode()) + len(content or b"") for name, content in headers)
     if size > WHOLE_BYTES:
         key, value, headers = key and key[:KEY_BYTES], value and value[:WHOLE_BYTES], []
         why.append(("truncated", b"%d" % size))
-    return key, value, headers + why
+    if key is not None:
+        why.append(("key", key))
+    return place + b" " + reason, value, headers + why

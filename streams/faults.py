@@ -33,6 +33,9 @@ POINTS: Final = (
     "sink_before_put",
     "sink_after_put",
     "sink_before_commit",
+    "erase_sent",
+    "erase_settled",
+    "erase_buried",
 )
 
 

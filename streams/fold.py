@@ -34,12 +34,13 @@ class Refusal:
 class Changes:
     """What one checkpoint writes.
 
-    `rows`: raw key and value, None = tombstone, tombstones first. `totals`: key and value for the level topic, each period once, newest content.
+    `rows`: raw key and value, None = tombstone, tombstones first. `totals`: key and value for the level topic, each period once, newest content;
+    before them what erases devices (metering/erase.py), tombstones among it.
     `outcomes`: how many readings were counted, duplicate, corrected, rejected, late … since the last capture.
     """
 
     rows: list[tuple[bytes, bytes | None]] = field(default_factory=list)
-    totals: list[tuple[bytes, bytes]] = field(default_factory=list)
+    totals: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     rejected: list[Refusal] = field(default_factory=list)
     late: list[Refusal] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)

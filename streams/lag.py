@@ -92,6 +92,25 @@ class Meter:
             found += [await self.lag(stage.topic, group, ends) for group in stage.groups]
         return found
 
+    async def behind(self, stages: Iterable[Stage], wait_s: float, show: Callable[[list[Lag]], None] = lambda lags: None) -> list[Lag]:
+        """Who is still behind after so many seconds: nobody, once all that was there by now has passed. With 0 it only looks."""
+        stages = list(stages)
+        found: list[Lag] = []
+
+        def keep(lags: list[Lag]) -> None:
+            found[:] = [lag for lag in lags if lag.behind]
+            show(lags)
+
+        if not wait_s:
+            keep(await self.now(stages))
+            return found
+        try:
+            async with asyncio.timeout(wait_s):
+                await self.settle(stages, keep, lambda: None)
+        except TimeoutError:
+            return found
+        return []
+
     async def settle(self, stages: Iterable[Stage], show: Callable[[list[Lag]], None], unanswered: Callable[[], None]) -> None:
         """Returns when every stage's groups have passed the end it had when the stages before were settled; asks again where nobody answers."""
         for stage in stages:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from metering.rules import MS_PER_HOUR
+from metering.total import Grain
 from streams.settings import Settings
 
 DAY_MS: Final = 24 * MS_PER_HOUR
@@ -74,6 +75,10 @@ class Topics:
         """What the hops make."""
         return self.hours, self.days, self.months
 
+    def level(self, grain: Grain) -> str:
+        """Where the totals of this grain are."""
+        return dict(zip(Grain, self.levels, strict=True))[grain]
+
     @property
     def own(self) -> tuple[str, ...]:
         """What belongs to this epoch alone."""
@@ -113,10 +118,15 @@ def level(name: str) -> TopicSpec:
 
 
 def refused(name: str) -> TopicSpec:
-    """The originals of what could not be counted, with room for the headers that say why."""
-    clean = {"cleanup.policy": "delete"} | STAMP | ANY_SIZE
-    kept = {"retention.ms": str(REFUSED_DAYS * DAY_MS), "max.message.bytes": str(REFUSED_BYTES)}
-    return TopicSpec(name, clean | kept, clean, {"retention.ms": 7 * DAY_MS, "max.message.bytes": REFUSED_BYTES})
+    """The originals of what could not be counted, with room for the headers that say why.
+
+    Each has a key of its own, so compaction takes only those away that a tombstone names (erase). A message without a value is refused with none,
+    and looks like a tombstone: so none goes before its time.
+    """
+    clean = {"cleanup.policy": "compact,delete"} | STAMP | ANY_SIZE
+    kept = {"retention.ms": str(REFUSED_DAYS * DAY_MS), "max.message.bytes": str(REFUSED_BYTES), "segment.ms": str(DAY_MS)}
+    kept |= {"delete.retention.ms": str(REFUSED_DAYS * DAY_MS)}
+    return TopicSpec(name, clean | kept, clean, {"retention.ms": 7 * DAY_MS, "max.message.bytes": REFUSED_BYTES, "delete.retention.ms": 7 * DAY_MS})
 
 
 def generations(name: str) -> TopicSpec:

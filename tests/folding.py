@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 
 from agents.fold_hours import DEVICE_BYTES, HoursFold
 from agents.fold_parts import PartsFold
+from metering.erase import Erase, erase_from_json, graves, period_of
 from metering.period import Calendar
 from metering.rules import Rules
 from metering.total import Grain, Total
@@ -46,7 +47,7 @@ class Folding:
 
     def take(self, messages: Iterable[Message]) -> None:
         """Messages in order of their offsets, as one batch."""
-        self.folds[Grain.HOUR].fold([record(m.key, m.value, m.timestamp, m.offset) for m in messages])
+        self.folds[Grain.HOUR].fold([record(m.key, m.value, m.timestamp, m.offset, m.headers) for m in messages])
 
     def checkpoint(self) -> Changes:
         """Every hop's, one after the other; the hours' is given back."""
@@ -72,8 +73,19 @@ class Folding:
             else:
                 self.rows[grain][key] = value
         for key, value in changes.totals:
-            self._send(key, total_from_json(value))
+            erase = erase_from_json(key, value)
+            if erase is not None:
+                self._bury(erase, grain)
+            elif value is not None:
+                self._send(key, total_from_json(value))
         return changes
+
+    def _bury(self, erase: Erase, grain: Grain) -> None:
+        """As a sink does: whatever was sent of the device has a grave, and nothing is left that has none."""
+        for grave in graves(erase, grain, period_of(grain, self.calendar)):
+            self.sent[grave.device, grain, grave.start] = grave
+        left = [total for total in self.sent.values() if (total.device, total.grain) == (erase.device, grain) and not total.absent]
+        assert not left, f"{left[0]} has no grave"
 
     def _send(self, key: bytes, total: Total) -> None:
         assert key == total_key(total.device, total.start)
@@ -89,9 +101,9 @@ class Folding:
         return self.offsets[grain]
 
 
-def record(key: bytes | None, value: bytes | None, timestamp: int, offset: int) -> ConsumerRecord[bytes, bytes]:
+def record(key: bytes | None, value: bytes | None, timestamp: int, offset: int, headers: tuple[str, ...] = ()) -> ConsumerRecord[bytes, bytes]:
     """As aiokafka gives it."""
-    return ConsumerRecord("topic", 0, offset, timestamp, 1, key, value, None, 1, 1, ())
+    return ConsumerRecord("topic", 0, offset, timestamp, 1, key, value, None, 1, 1, tuple((name, b"1") for name in headers))
 
 
 def indexes(ranges: str | None) -> list[int] | None:

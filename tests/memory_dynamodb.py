@@ -36,14 +36,18 @@ class MemoryClient:
         return _ANSWER
 
     def update_item(self, *, TableName: str, Key: Item, UpdateExpression: str, **request: Any) -> dict[str, Any]:
-        """Sets attributes, and makes the item if there is none, if the condition holds."""
+        """Sets and removes attributes, and makes the item if there is none, if the condition holds."""
         key = (TableName, Key["pk"]["S"], Key["sk"]["S"])
         with self._one_at_a_time:
             self._check(key, request)
             changed = {**self.items.get(key, Key)}
-            for one in UpdateExpression.removeprefix("SET ").split(", "):
+            sets, _, gone = UpdateExpression.removeprefix("SET ").partition(" REMOVE ")
+            names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+            for one in sets.split(", "):
                 name, value = one.split(" = ")
-                changed[request["ExpressionAttributeNames"][name]] = request["ExpressionAttributeValues"][value]
+                changed[names[name]] = values[value]
+            for name in gone.split(", "):
+                changed.pop(names[name], None)
             self.keep(key, changed)
         return _ANSWER
 
@@ -63,7 +67,7 @@ class MemoryClient:
 
 
 class Condition:
-    """A condition about one item: `attribute_not_exists(…)`, comparisons of numbers, AND before OR, brackets."""
+    """A condition about one item: `attribute_exists(…)`, `attribute_not_exists(…)`, comparisons of numbers, AND before OR, brackets."""
 
     def __init__(self, text: str, names: Mapping[str, str], values: Mapping[str, Item], item: Item) -> None:
         self._tokens = _TOKEN.findall(text)
@@ -92,11 +96,12 @@ class Condition:
             found = self._either()
             assert self._next(")")
             return found
-        if self._next("attribute_not_exists"):
-            self._tokens.pop(0)
-            name = self._tokens.pop(0)
-            assert self._next(")")
-            return self._names.get(name, name) not in self._item
+        for function in ("attribute_exists", "attribute_not_exists"):
+            if self._next(function):
+                self._tokens.pop(0)
+                name = self._tokens.pop(0)
+                assert self._next(")")
+                return (self._names.get(name, name) in self._item) is (function == "attribute_exists")
         left, sign, right = self._operand(), self._tokens.pop(0), self._operand()
         if left is None or right is None:
             return False

@@ -11,11 +11,12 @@ from metering.total import Total
 
 
 class MemoryStore:
-    """`totals` by device, grain and start, with the partition that each came from; `lives` by device."""
+    """`totals` by device, grain and start, with the partition that each came from; `lives` by device, and where each was erased last."""
 
     def __init__(self) -> None:
         self.totals: dict[Hashable, tuple[Total, int]] = {}
         self.lives: dict[str, Live] = {}
+        self.erased: dict[str, tuple[int, int]] = {}
 
     async def put_total(self, total: Total, partition: int) -> Outcome:
         """See `Store`."""
@@ -33,7 +34,18 @@ class MemoryStore:
 
     async def put_live(self, live: Live) -> Outcome:
         """See `Store`."""
-        stored = self.lives.get(live.device)
+        erased = self.erased.get(live.device, (-1, -1))
+        if live.erased >= 0:
+            if (live.epoch, live.erased) > erased:
+                self.erased[live.device] = live.epoch, live.erased
+                self.lives.pop(live.device, None)
+                if live.at >= 0:
+                    self.lives[live.device] = live._replace(epoch=0, erased=-1)
+                return Outcome.STORED
+            live = live._replace(erased=-1)
+        if live.at < 0 or (live.epoch, live.offset) <= erased:
+            return Outcome.STALE
+        live, stored = live._replace(epoch=0), self.lives.get(live.device)
         if stored is None:
             self.lives[live.device] = live
             return Outcome.STORED

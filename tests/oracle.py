@@ -57,7 +57,12 @@ class Oracle:
         return {device: live.fields for device, live in self._live.items()}
 
     def add(self, message: Message) -> None:
-        """Count what can be counted of one record."""
+        """Count what can be counted of one record. After an erase there is no such device, and never was."""
+        erased = message.erases
+        if erased is not None:
+            self.devices.pop(erased, None)
+            self._live.pop(erased, None)
+            return
         try:
             device, good, bad = decode(message, self.rules)
         except Refused as refused:

@@ -31,7 +31,10 @@ REASONS = (
 
 @dataclass(frozen=True)
 class Message:
-    """A record of the readings topic: `timestamp` is the broker's, in ms; without `partitions` the partition is not checked."""
+    """A record of the readings topic: `timestamp` is the broker's, in ms; without `partitions` the partition is not checked.
+
+    `headers`: names only.
+    """
 
     key: bytes | None
     value: bytes | None
@@ -39,6 +42,16 @@ class Message:
     offset: int
     partition: int = 0
     partitions: int | None = None
+    headers: tuple[str, ...] = ()
+
+    @property
+    def erases(self) -> str | None:
+        """The device that it erases, if it is an erase: the header says so, there is no value, and it is among that device's own readings."""
+        if self.value is not None or "wattfall-erase" not in self.headers or self.key is None:
+            return None
+        name = self.key.decode(errors="replace")
+        is_there = self.partitions is None or partition_of(self.key, self.partitions) == self.partition
+        return name if DEVICE.fullmatch(name) and is_there else None
 
 
 class Flow(NamedTuple):

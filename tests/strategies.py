@@ -17,6 +17,8 @@ from tests.oracle_reading import Message
 
 Element = dict[str, Any]
 DEVICE = "cad-1"
+ERASE: dict[str, Any] = {"erase": True}
+"""Among elements: what erases the device."""
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
 # Hour edges in the zones of `rules`: an ordinary day, a month's end, both clock changes of London and of Lord Howe, a leap day.
@@ -138,10 +140,14 @@ def arrays(batch: Sequence[Element]) -> Element:
 
 
 def as_messages(elements: Sequence[Element | Sequence[Element]], device: str = DEVICE, first_offset: int = 100) -> list[Message]:
-    """Records in order of arrival, a list among the elements as one message of arrays; the broker's clock never behind a device's."""
+    """Records in order of arrival, a list among the elements as one message of arrays, ERASE as an erase; the broker's clock is never behind a
+    device's."""
     messages: list[Message] = []
     clock = 0
     for offset, entry in enumerate(elements, first_offset):
+        if entry is ERASE:
+            messages.append(Message(device.encode(), None, clock, offset, headers=("wattfall-erase",)))
+            continue
         batch = [entry] if isinstance(entry, dict) else list(entry)
         clock = max(clock, *(element["at"] + round(element.get("for_s", 0) * 1000) for element in batch))
         fields = {"device": device} | (entry if isinstance(entry, dict) else arrays(batch))

@@ -63,7 +63,7 @@ def environ(stack: Stack) -> Iterator[dict[str, str]]:
     )
     for total in [*HOURS, DAY_TOTAL, MONTH_TOTAL]:
         client.put_item(TableName=environ[f"WATTFALL_TABLE_{total.grain.upper()}S"], Item=total_to_item(total, 3, AMSTERDAM, KEEP_S))
-    client.update_item(TableName=environ["WATTFALL_TABLE_LIVE"], **update_live(LiveUpdate(LIVE)))
+    client.update_item(TableName=environ["WATTFALL_TABLE_LIVE"], **update_live(LiveUpdate(LIVE), 0))
     yield environ
     client.close()
 

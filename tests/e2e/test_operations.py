@@ -105,7 +105,8 @@ async def test_the_page_can_be_typed_from_top_to_bottom(stack: Stack, own_name: 
             if command not in ELSEWHERE:
                 await operator.types(command)
         verdict = await judge(operator.here, live=False)
-        assert operator.here.settings.epoch == 2 and verdict.totals >= len(DEVICES) * (HOURS + 2)
+        left = len(DEVICES) - 1  # one is erased
+        assert operator.here.settings.epoch == 2 and verdict.totals >= left * (HOURS + 2)
         await operator.stop(operator.here)
 
 

@@ -21,7 +21,7 @@ CHANGES = {"WATTFALL_SESSION_TIMEOUT_S": "1.5", "WATTFALL_RESTATE_HOURS": "12"}
 """Hours close soon, so that some readings are late."""
 SELDOM = frozenset({"sink_before_commit"})
 SINKS = tuple(point for point in POINTS if point.startswith("sink_"))
-WATERFALL = tuple(point for point in POINTS if not point.startswith("sink_"))
+WATERFALL = tuple(point for point in POINTS if not point.startswith(("sink_", "erase_")))
 BEHIND = ("after_commit", "before_store")
 """Here the local store is left behind its changelog; both parts begin with both of them."""
 

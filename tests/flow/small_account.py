@@ -8,9 +8,11 @@ from typing import Final
 from aiokafka.structs import TopicPartition
 
 from dynamodb.items import total_from_item
+from metering.erase import erase_from_json
 from metering.rules import Rules
 from metering.total import Grain, Total
 from metering.wire import total_from_json, total_key
+from streams.batch import Record
 from streams.position import Position, position_key
 from tests.flow.small_meters import Sending
 from tests.flow.small_sinks import SINKS
@@ -23,6 +25,8 @@ from tests.oracle_reading import partition_of
 
 ALL: Final = 1 << 20
 """More positions than any log has."""
+GRAINS: Final = dict(zip(SOURCES, Grain, strict=True))
+"""By level topic: what its totals are of."""
 WRITTEN: Final = [TopicPartition(topic, partition) for hop, partition in PLACES for topic in (hop, table_of(hop))]
 """What checkpoints write, without what they refuse."""
 
@@ -55,8 +59,9 @@ class Account:
     def take(self, sending: Sending, timestamp: int) -> None:
         """One more record in the readings' log; every reading in it becomes exactly one of counted, duplicate, corrected, rejected and late."""
         partition, oracle = sending.partition, self.oracles[sending.partition]
-        offset = self.broker.append(TopicPartition("readings", partition), sending.key, sending.value, timestamp)
-        oracle.add(Message(sending.key, sending.value, timestamp, offset, partition, PARTITIONS))
+        headers = [(name, b"") for name in sending.headers]
+        offset = self.broker.append(TopicPartition("readings", partition), sending.key, sending.value, timestamp, headers)
+        oracle.add(Message(sending.key, sending.value, timestamp, offset, partition, PARTITIONS, sending.headers))
         self.outcomes[partition].append(Counter(oracle.outcomes))
         assert oracle.outcomes.total() == self.outcomes[partition][-2].total() + sending.readings
 
@@ -66,7 +71,7 @@ class Account:
             records, self.seen[tp] = self.broker.fetch(tp, self.seen[tp], ALL)
             for record in records:
                 if tp.topic in SOURCES:
-                    self._total(tp.partition, record.key, total_from_json(record.value))
+                    self._told(tp, record)
                 elif record.key == position_key(tp.partition):
                     self._position(tp, Position.decode(record.value))
         for level, partition in PLACES:
@@ -77,6 +82,13 @@ class Account:
         self.positions[table] = kept.position
         if table.topic == table_of("hours"):
             assert kept.outcomes == self.outcomes[table.partition][kept.position], f"{table} at {kept.position}"
+
+    def _told(self, tp: TopicPartition, record: Record) -> None:
+        erase = erase_from_json(record.key, record.value)
+        if erase is not None:
+            self.newest = {key: total for key, total in self.newest.items() if key[:2] != (erase.device, GRAINS[tp.topic])}
+        elif record.value is not None:
+            self._total(tp.partition, record.key, total_from_json(record.value))
 
     def _total(self, partition: int, key: bytes, total: Total) -> None:
         held = self.newest.get((total.device, total.grain, total.start))
@@ -91,6 +103,13 @@ class Account:
         assert committed.offset > self.stored[tp], f"the commit of {tp} goes back"
         items = {(found.device, found.grain, found.start): found for found in map(total_from_item, self.client.items.values())}
         for record in self.broker.fetch(tp, self.stored[tp], committed.offset - self.stored[tp])[0]:
+            erase = erase_from_json(record.key, record.value)
+            if erase is not None:
+                of_device = [found for found in items.values() if (found.device, found.grain) == (erase.device, GRAINS[tp.topic])]
+                left = [found for found in of_device if not found.absent and found.version <= (erase.epoch, erase.offset)]
+                assert not left, f"{tp} is committed up to {committed.offset}, but {left[0]} is of before {erase}"
+            if record.value is None or erase is not None:
+                continue
             total = total_from_json(record.value)
             held = items.get((total.device, total.grain, total.start))
             assert held is not None and held.version >= total.version, f"{tp} is committed up to {committed.offset}, but {total} is not stored"
@@ -110,9 +129,11 @@ class Account:
     def _refused(self, topic: str, partition: int) -> list[tuple[int, str, list[int] | None]]:
         found = []
         for record in self.broker.records(TopicPartition(topic, partition)):
-            why = {name: value.decode() for name, value in record.headers}
+            headers = dict(record.headers)
+            why = {name: headers[name].decode() for name in ("source", "reason", "index") if name in headers}
             offset = int(why["source"].removeprefix(f"readings/{partition}/"))
             original = self.broker.logs[TopicPartition("readings", partition)][offset].record
-            assert original is not None and (record.key, record.value) == (original.key, original.value)
+            assert original is not None and record.value == original.value
+            assert headers.get("key") == original.key
             found.append((offset, why["reason"], indexes(why.get("index"))))
         return sorted(found, key=str)

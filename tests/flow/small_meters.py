@@ -13,13 +13,16 @@ from tests.strategies import DAY, HOUR, MINUTE, SECOND, Element, arrays
 
 BEGIN: Final = 1_764_534_600_000
 """Half past eight in the evening of 30 November 2025, UTC: a new day and a new month are near."""
-KINDS: Final = ("next", "next", "next", "next", "apart", "box", "earlier", "again", "corrected", "late", "poison", "misplaced")
+KINDS: Final = ("next", "next", "next", "next", "apart", "box", "earlier", "again", "corrected", "late", "poison", "misplaced", "erase")
 GAPS_MS: Final = (SECOND, 10 * SECOND, MINUTE, 5 * MINUTE, 30 * MINUTE, HOUR, HOUR + 1, 2 * HOUR, 5 * HOUR)
 STEPS_WH: Final = (0, 1, 7, 400, -5, 2_600)
 
 
 class Speech(NamedTuple):
-    """What a device is to say next; `which` chooses among what it has said, or among the poisons."""
+    """What a device is to say next, or that it is erased, now and then in the wrong partition.
+
+    `which` chooses among what it has said, or among the poisons.
+    """
 
     kind: str
     gap_ms: int
@@ -46,6 +49,7 @@ class Sending(NamedTuple):
     value: bytes | None
     until: int
     readings: int = 1
+    headers: tuple[str, ...] = ()
 
 
 class Meter:
@@ -59,6 +63,9 @@ class Meter:
 
     def say(self, speech: Speech) -> list[Sending]:
         """The messages of one speech."""
+        if speech.kind == "erase":
+            partition = (self.partition + (speech.which % 4 == 0)) % self.partitions
+            return [Sending(partition, self.device.encode(), None, self.at, int(partition != self.partition), ("wattfall-erase",))]
         if speech.kind in ("next", "misplaced") or not self.told:
             return [self._sending(self._next(speech), misplaced=speech.kind == "misplaced")]
         if speech.kind == "poison":

@@ -16,7 +16,8 @@ from dynamodb.errors import StoreBusy, StoreError
 from dynamodb.settings import Settings
 from dynamodb.store import DynamoStore
 from metering.live import Live
-from metering.total import Total
+from metering.period import Calendar
+from metering.total import Grain, Total
 from streams.batch import Batch
 from streams.brokers import Brokers
 from streams.tap import Tap
@@ -70,7 +71,15 @@ class SmallSink(StoreSink):
 
     def __init__(self, process: Process, level: str, store: DynamoStore, settings: Settings, now_s: float) -> None:
         rejected = NeverRejected()
-        super().__init__(level, totals(level), store, settings, flush_s=0.0, rejected=rejected, leave=process.leave)
+        super().__init__(
+            level,
+            totals(level, dict(zip(SOURCES, Grain, strict=True))[level], Calendar(settings.zone)),
+            store,
+            settings,
+            flush_s=0.0,
+            rejected=rejected,
+            leave=process.leave,
+        )
         self.writer = writer_of(store, settings, rejected, 0.0, clock=process.loop.time, now=lambda: now_s, jitter=lambda: 1.0)
 
 

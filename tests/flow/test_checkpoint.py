@@ -12,6 +12,8 @@ from streams.fold import Refusal
 from streams.topics import REFUSED_BYTES
 
 OWN = (("own", b"header"), ("none", None))
+KEY = b"readings/3/7 size"
+"""A key of its own, so that it can be taken away alone."""
 WHY = [("reason", b"size"), ("detail", b"too large"), ("source", b"readings/3/7")]
 
 
@@ -23,7 +25,11 @@ def refusal(key: bytes | None, value: bytes | None, headers: tuple[tuple[str, by
     "value", [None, b"", b"bad", b"7" * (WHOLE_BYTES - len(b"cad-1" + b"own" + b"header" + b"none"))], ids=["null", "empty", "small", "most"]
 )
 def test_a_refused_record_is_kept_as_it_came(value: bytes | None) -> None:
-    assert original("readings", 3, refusal(b"cad-1", value, OWN)) == (b"cad-1", value, [*OWN, *WHY])
+    assert original("readings", 3, refusal(b"cad-1", value, OWN)) == (KEY, value, [*OWN, *WHY, ("key", b"cad-1")])
+
+
+def test_one_without_a_key_has_no_header_of_that_name() -> None:
+    assert original("readings", 3, refusal(None, b"bad")) == (KEY, b"bad", WHY)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +48,8 @@ def test_of_one_that_is_too_large_the_first_part_and_its_true_size(
 ) -> None:
     size = len(key or b"") + len(value or b"") + sum(len(name) + len(content or b"") for name, content in headers)
     kept = original("readings", 3, refusal(key, value, headers))
-    assert kept == (key and key[:KEY_BYTES], value and value[:WHOLE_BYTES], [*WHY, ("truncated", b"%d" % size)])
+    own_key = [] if key is None else [("key", key[:KEY_BYTES])]
+    assert kept == (KEY, value and value[:WHOLE_BYTES], [*WHY, ("truncated", b"%d" % size), *own_key])
 
 
 @pytest.mark.parametrize("size", [WHOLE_BYTES - 100, 4 * 1024 * 1024])

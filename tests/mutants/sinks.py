@@ -123,10 +123,10 @@ OLD_LIVE: Final = Mutant(
         Edit(
             "dynamodb/conditions.py",
             """
-_LATER_LIVE: Final = "(attribute_not_exists(pk) OR #a < :a OR (#a = :a AND #o < :o))"
+_LATER_LIVE: Final = "(attribute_not_exists(#a) OR #a < :a OR (#a = :a AND #o < :o))"
 """,
             """
-_LATER_LIVE: Final = "(attribute_not_exists(pk) OR #o < :o)"
+_LATER_LIVE: Final = "(attribute_not_exists(#a) OR #o < :o)"
 """,
         ),
     ),

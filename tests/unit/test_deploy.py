@@ -37,10 +37,8 @@ def test_the_tables_are_those_of_create() -> None:
         assert one["BillingMode"] == "PAY_PER_REQUEST" and one["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_only_hours_have_a_time_to_live() -> None:
-    assert {name: one.get("TimeToLiveSpecification") for name, one in TABLES.items()} == dict.fromkeys(TABLES) | {
-        "Hours": {"AttributeName": TTL, "Enabled": True}
-    }
+def test_what_holds_nothing_any_more_goes_by_itself() -> None:
+    assert all(one["TimeToLiveSpecification"] == {"AttributeName": TTL, "Enabled": True} for one in TABLES.values())
 
 
 def test_a_stack_that_is_deleted_leaves_what_was_counted() -> None:
@@ -49,6 +47,12 @@ def test_a_stack_that_is_deleted_leaves_what_was_counted() -> None:
 
 def test_who_looks_changes_nothing_and_reads_no_table_whole() -> None:
     assert {action for action, _ in allowed("ReaderPolicy")} == {"GetItem", "Query"}
+
+
+def test_who_erases_reads_no_table_whole_and_deletes_nothing() -> None:
+    totals = {"Hours", "Days", "Months"}
+    reads = {(action, table) for action in ("GetItem", "Query") for table in TABLES}
+    assert allowed("OperatorPolicy") == reads | {("PutItem", table) for table in totals}
 
 
 def test_who_writes_reads_no_total_and_deletes_nothing() -> None:

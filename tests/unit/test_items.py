@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dynamodb.conditions import LiveUpdate, judge_live, judge_total, put_total, update_live
 from dynamodb.errors import ItemRejected, LogsMixed, Retired, StoreBusy
-from dynamodb.items import NoItem, between, live_from_item, sort_key, total_from_item, total_to_item
+from dynamodb.items import NoItem, between, live_from_item, mortal, sort_key, total_from_item, total_to_item
 from dynamodb.span import periods
 from metering.live import Live
 from metering.period import Calendar
@@ -20,6 +20,7 @@ from tests.sample_totals import epoch_s, hour_total
 LONDON = Calendar("Europe/London")
 ZONES = ("Europe/London", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe")
 KEEP_S = 25 * 31 * 86_400
+NOW_S = 1_764_000_000
 
 
 @st.composite
@@ -153,8 +154,12 @@ def test_what_a_refusal_of_a_total_means() -> None:
 
 
 def stored_live(live: Live) -> Any:
-    values = update_live(LiveUpdate(live))["ExpressionAttributeValues"]
-    return {"pk": {"S": live.device}, "sk": {"S": "L"}, **{name[1:]: value for name, value in values.items()}}
+    request = update_live(LiveUpdate(live), NOW_S)
+    sets = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")[0].split(", ")
+    values = {
+        request["ExpressionAttributeNames"][name]: request["ExpressionAttributeValues"][value] for name, value in (s.split(" = ") for s in sets)
+    }
+    return {"pk": {"S": live.device}, "sk": {"S": "L"}, **values}
 
 
 def test_a_live_reading_comes_back_as_it_went() -> None:
@@ -163,9 +168,25 @@ def test_a_live_reading_comes_back_as_it_went() -> None:
 
 
 def test_an_update_sets_only_what_the_reading_has() -> None:
-    request = update_live(LiveUpdate(Live("d", power_mw=431_500, power_at=20, offset=9)))
-    assert request["UpdateExpression"] == "SET #a = :a, #o = :o, #w = :w, #wa = :wa"
-    assert request["ConditionExpression"] == "(attribute_not_exists(pk) OR #a < :a OR (#a = :a AND #o < :o))"
+    request = update_live(LiveUpdate(Live("d", power_mw=431_500, power_at=20, offset=9)), NOW_S)
+    assert request["UpdateExpression"] == "SET #a = :a, #o = :o, #w = :w, #wa = :wa REMOVE #ttl"
+    assert request["ConditionExpression"] == (
+        "(attribute_not_exists(#a) OR #a < :a OR (#a = :a AND #o < :o)) AND (attribute_not_exists(#b) OR #be < :be OR (#be = :be AND #b < :o))"
+    )
+
+
+def test_an_erase_leaves_only_what_came_after_it() -> None:
+    bare = update_live(LiveUpdate(Live("d", offset=9, epoch=2, erased=9)), NOW_S)
+    assert bare["UpdateExpression"] == "SET #b = :b, #be = :be, #ttl = :ttl REMOVE #a, #i, #ia, #o, #w, #wa, #x, #xa"
+    assert bare["ConditionExpression"] == "(attribute_not_exists(#b) OR #be < :be OR (#be = :be AND #b < :b))"
+    with_power = update_live(LiveUpdate(Live("d", power_mw=7, power_at=20, offset=11, epoch=2, erased=9)), NOW_S)
+    assert with_power["UpdateExpression"] == "SET #b = :b, #be = :be, #a = :a, #o = :o, #w = :w, #wa = :wa REMOVE #i, #ia, #ttl, #x, #xa"
+
+
+def test_what_holds_nothing_may_be_deleted_soon_but_no_later_than_before() -> None:
+    day = total_to_item(hour_total(grain=Grain.DAY), 3, LONDON, KEEP_S)
+    assert "ttl" not in day and mortal(day, NOW_S)["ttl"] == {"N": str(NOW_S)}
+    assert mortal({**day, "ttl": {"N": "5"}}, NOW_S)["ttl"] == {"N": "5"}
 
 
 def test_what_is_left_of_a_live_reading_after_a_refusal() -> None:

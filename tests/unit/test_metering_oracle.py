@@ -74,6 +74,23 @@ def test_honest_registers_in_any_order_give_the_oracles_totals(data: st.DataObje
     compare(rules, messages, data.draw(places), data.draw(places))
 
 
+@given(st.data())
+@settings(max_examples=200)
+def test_erases_anywhere_give_the_oracles_totals(data: st.DataObject) -> None:
+    rules = data.draw(rules_in_hours)
+    both = []
+    for device in (strategies.DEVICE, "neighbour"):
+        elements = data.draw(strategies.batched(data.draw(strategies.elements(rules.zone, 8))))
+        for place in sorted(data.draw(st.sets(st.integers(0, len(elements)), max_size=3)), reverse=True):
+            elements.insert(place, strategies.ERASE)
+        both.append(strategies.as_messages(elements, device))
+    turns = data.draw(st.permutations([number for number, messages in enumerate(both) for _ in messages]))
+    ways = [iter(messages) for messages in both]
+    messages = [dataclasses.replace(next(ways[number]), offset=offset) for offset, number in enumerate(turns, 100)]
+    places = st.sets(st.integers(1, len(messages)))
+    compare(rules, messages, data.draw(places), data.draw(places), data.draw(st.sampled_from((1, 1_000))))
+
+
 # Once wrong. A device sends; then a reading comes for an hour before; then the device turns two hours; all between two checkpoints.
 #
 #     7 July 10:00                10 July 10:00       11:00              12:00              13:00

@@ -78,6 +78,25 @@ class TestTheRecount:
         assert not recount.readings
 
 
+def test_after_an_erase_only_what_came_since_has_to_be_there() -> None:
+    rules, name = Rules(), device_name(0)
+    sent = records(generate(3, 2, STARTS["plain day"][1], hours=30, interval_s=600))
+    place = len(sent) // 2
+    log = [*sent[:place], record(name.encode(), None, sent[place].timestamp, place, ("wattfall-erase",)), *sent[place:]]
+    of_both, since = recounted(rules, log, names=[name, device_name(1)], cut=True), recounted(rules, sent[place:], names=[name])
+    erased, other = of_both
+    assert erased.is_erased and not other.is_erased and erased.readings == since[0].readings < recounted(rules, sent, names=[name])[0].readings
+    finding = found(erased, stored_of(since[0]), rules)
+    assert finding.wrong == [] and finding.compared > 15 and finding.earlier == 0, "the topic has all that there is of it"
+    assert found(erased, stored_of(recounted(rules, sent, names=[name])[0]), rules).wrong
+
+
+def test_a_device_that_was_only_erased_has_to_have_nothing() -> None:
+    log = [record(b"a", b'{"device":"a","at":0,"power_w":1}', 1_764_000_000_000, 0), record(b"a", None, 1_764_000_000_000, 1, ("wattfall-erase",))]
+    [recount] = recounted(Rules(), log, names=["a"])
+    assert recount.is_erased and not recount.readings and found(recount, [], Rules()).wrong == []
+
+
 class TestWhatRetentionRemoved:
     @pytest.mark.parametrize("seed", [2, 5])
     def test_is_missed_by_no_month_that_is_compared(self, seed: int) -> None:

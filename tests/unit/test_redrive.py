@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
-from agents.redrive import COUNT, FROM, PIECE_BYTES, Fate, Judge, Judged, Tally, marks, pieces
+from agents.redrive import COUNT, FROM, PIECE_BYTES, Erased, Fate, Judge, Judged, Tally, erases, marks, pieces
 from agents.redrive_asked import Asked, Fix, check_marks, reasons, since
 from metering.errors import Reason
 from metering.partition import partition_of
 from settings.environ import SettingError
 from streams.checkpoint import WHOLE_BYTES, original
+from streams.erasure import HEADER
 from streams.fold import Refusal
 
 DAY_MS = 86_400_000
@@ -228,3 +230,31 @@ class TestTheSummary:
         assert tally.lines("rejected", dry_run=True)[0] == (
             "rejected: at.past: 1 sent before, 1 sent three times already, 4 would be sent: readings/0/0, readings/0/1, readings/0/2, …"
         )
+
+
+class TestWhatWasErased:
+    ERASES: ClassVar = {b"home": Erased(1, 6, 1_000)}
+
+    def test_is_not_sent_again(self) -> None:
+        by = Judge("readings", PARTITIONS, set(), erases=self.ERASES)
+        assert fate(refused(Read(offset=5)), by) is Fate.ERASED
+        assert fate(refused(Read(offset=7)), by) is Fate.SENT
+        assert fate(refused(Read(b"shed", offset=5)), by) is Fate.SENT
+
+    def test_is_told_by_its_time_where_it_lay_in_another_partition(self) -> None:
+        by = Judge("readings", PARTITIONS, set(), erases={b"home": Erased(3, 6, 1_000)})
+        assert fate(replace(refused(Read(offset=5)), timestamp=1_000), by) is Fate.ERASED
+        assert fate(replace(refused(Read(offset=4)), timestamp=1_001), by) is Fate.SENT
+
+    def test_is_found_among_the_readings(self) -> None:
+        place = partition_of(b"home", PARTITIONS)
+        erase = Read(value=None, headers=((HEADER, b"0-0"),), offset=8, timestamp=9)
+        assert dict(erases(place, PARTITIONS, [Read(), erase])) == {b"home": Erased(place, 8, 9)}
+        assert dict(erases((place + 1) % PARTITIONS, PARTITIONS, [erase])) == {}
+
+    def test_has_left_nothing_to_judge_where_it_was_taken_away(self) -> None:
+        assert judge()(Read(refused(Read()).key, None)) is None
+
+    def test_is_never_done_by_a_message_that_is_mended(self) -> None:
+        *_, headers = sent(refused(Read(value=None, headers=((HEADER, b"1"), ("own", b"1")))))
+        assert [name for name, _ in headers] == ["own", COUNT, FROM]
