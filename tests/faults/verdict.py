@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import boto3
@@ -20,7 +21,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from dynamodb.items import LIVE, live_from_item
 from metering.compare import Key, compared, differences, named, read
-from metering.erase import erase_from_json
+from metering.erase import erase_from_json, is_tombstone
 from metering.live import Live
 from metering.rules import Rules
 from metering.total import Grain, Total
@@ -40,16 +41,16 @@ Refused = tuple[int, bytes | None, str, str, str | None, bytes | None, bytes | N
 class Kept:
     """All that is kept and told of one application when its workers are done.
 
-    `levels`: the level topics; `table`: the changelog of the hours, with the position records; `ends`: where each partition of the readings ends,
-    behind whatever markers. `stored` and `lives`: what is in DynamoDB; `lives` is None where they say nothing.
+    `levels`: the level topics; by what they make, `tables`: the hops' changelogs, with the position records, and `ends`: where each partition of
+    their sources ends, behind whatever markers. `stored` and `lives`: what is in DynamoDB; `lives` is None where they say nothing.
     """
 
     readings: Log
     levels: Mapping[Grain, Log]
     rejected: Log
     late: Log
-    table: Log
-    ends: Mapping[int, int]
+    tables: Mapping[Grain, Log]
+    ends: Mapping[Grain, Mapping[int, int]]
     stored: Mapping[Key, Total]
     lives: Mapping[str, Live] | None
 
@@ -125,24 +126,28 @@ def judged(kept: Kept, oracles: Mapping[int, Oracle], sent: int | None = None, *
         verdict.note("live readings", *lives(kept.lives, oracles))
     verdict.note("rejected", *refusals(kept.rejected, kept.readings, oracles, late=False, again=counted_again))
     verdict.note("late", *refusals(kept.late, kept.readings, oracles, late=True, again=counted_again))
-    positions = kept_positions(kept.table)
-    verdict.outcomes = sum((position.outcomes for position in positions.values()), Counter())
-    verdict.note("outcomes of readings", verdict.readings, accounts(positions, kept.ends, oracles))
+    positions = {grain: kept_positions(table) for grain, table in kept.tables.items()}
+    verdict.outcomes = sum((position.outcomes for position in positions[Grain.HOUR].values()), Counter())
+    verdict.note("outcomes of readings", verdict.readings, accounts(positions[Grain.HOUR], kept.ends[Grain.HOUR], oracles))
+    for part, grain in pairwise(Grain):
+        log = kept.levels[part]
+        verdict.note(f"outcomes of {part}s", sum(map(len, log.values())), tallies(positions[grain], kept.ends[grain], log, again=counted_again))
     return verdict
 
 
 async def read_all(here: Deployment, *, live: bool) -> Kept:
     """All of it, as it is now."""
     topics = here.topics
-    names = (topics.readings, *topics.levels, topics.rejected, topics.late, topics.hours_table)
-    readings, *levels, rejected, late, table = await asyncio.gather(*[records(here, name) for name in names])
+    tables, sources = (topics.hours_table, topics.days_table, topics.months_table), (topics.readings, topics.hours, topics.days)
+    names = (topics.readings, topics.rejected, topics.late, *topics.levels, *tables)
+    readings, rejected, late, *logs = await asyncio.gather(*[records(here, name) for name in names])
     return Kept(
         readings=readings,
-        levels=dict(zip(Grain, levels, strict=True)),
+        levels=dict(zip(Grain, logs[:3], strict=True)),
         rejected=rejected,
         late=late,
-        table=table,
-        ends=await ends(here, topics.readings),
+        tables=dict(zip(Grain, logs[3:], strict=True)),
+        ends={grain: await ends(here, source) for grain, source in zip(Grain, sources, strict=True)},
         stored=read((await here.must("dynamodb", "export")).encode().splitlines()),
         lives=stored_lives(here) if live else None,
     )
@@ -332,6 +337,26 @@ def accounts(kept: Mapping[int, Position], ends: Mapping[int, int], oracles: Map
             yield f"partition {partition}: position {kept[partition].position}, end {ends[partition]}"
         if kept[partition].outcomes != oracle.outcomes:
             yield f"partition {partition}: {dict(kept[partition].outcomes)} and should be {dict(oracle.outcomes)}"
+
+
+def tallies(kept: Mapping[int, Position], ends: Mapping[int, int], log: Log, *, again: bool) -> Iterable[str]:
+    """The same of what is made of a level topic: all of it was taken, a period's first total counted, and what came later for it corrected that,
+    unless the period was forgotten by then."""
+    for partition, some in log.items():
+        row, totals, first, known = kept[partition], 0, 0, set[bytes]()
+        for record in some:
+            if is_tombstone(record.key, record.value):
+                known.discard(record.key)
+            elif erase_from_json(record.key, record.value) is None:
+                totals += 1
+                first += record.key not in known
+                known.add(record.key)
+        outcomes = row.outcomes
+        if row.position != ends[partition]:
+            yield f"partition {partition}: position {row.position}, end {ends[partition]}"
+        beyond = first - outcomes["outdated"] > outcomes["counted"] or outcomes["counted"] > first
+        if outcomes.total() != totals or beyond or not again and outcomes["duplicate"] or outcomes["rejected"]:
+            yield f"partition {partition}: {dict(outcomes)}, of {totals} totals of {first} periods"
 
 
 def client_of(here: Deployment) -> Any:

@@ -37,11 +37,15 @@ ZONE, START = STARTS["month end"]
 RULES: Final = Rules(zone=ZONE, restate_ms=2 * HOUR)
 RATES: Final = Rates(late_3h=0.05, duplicate=0.05, correction=0.05, poison=0.05, key_mismatch=0.02, batch_devices=0.0)
 WAVES: Final = 3
+OF: Final = dict(zip(Grain, SOURCES.values(), strict=True))
+"""What each level is made of."""
 ALL: Final = 1 << 20
 """More positions than any log has."""
 OUTCOMES: Final = ("counted", "duplicate", "corrected", "rejected", "late")
 CONTENT: Final = [name for name in Total._fields if name not in ("device", "grain", "start", "epoch", "offset", "reflects")]
-VALUES: Final = [name for name in Live._fields if name not in ("device", "offset")]
+VALUES: Final = [name for name in Live._fields if name not in ("device", "offset", "epoch", "erased")]
+TALLIES: Final = {"outcomes of hours", "outcomes of days"}
+"""More totals are in a level topic, or fewer, than the next hop has counted."""
 some: Final = settings(max_examples=15)
 """Each of these says the same of every record; all of them together look at all there are, again and again."""
 Place = tuple[int, int]
@@ -76,7 +80,7 @@ def count(worker: Worker) -> None:
 def store(sinks: Sinks, broker: Broker) -> None:
     """All levels, and the live readings."""
     for partition in range(PARTITIONS):
-        for live in lives_of(RULES, PARTITIONS)(partition, broker.records(TopicPartition("readings", partition))):
+        for live in lives_of(RULES, PARTITIONS, 1)(partition, broker.records(TopicPartition("readings", partition))):
             assert isinstance(live, Live)
             sinks.run(sinks.store.put_live(live))
     for place in PLACES:
@@ -117,8 +121,10 @@ def kept(broker: Broker, items: Sequence[Any]) -> Kept:
         levels={grain: log(hop) for grain, hop in zip(Grain, SOURCES, strict=True)},
         rejected=log("rejected"),
         late=log("late"),
-        table=log(table_of("hours")),
-        ends={partition: len(broker.logs[TopicPartition("readings", partition)]) for partition in range(PARTITIONS)},
+        tables={grain: log(table_of(hop)) for grain, hop in zip(Grain, SOURCES, strict=True)},
+        ends={
+            grain: {partition: len(broker.logs[TopicPartition(source, partition)]) for partition in range(PARTITIONS)} for grain, source in OF.items()
+        },
         stored=read(total_to_json(total_from_item(item)) for item in items if item["sk"]["S"] != LIVE),
         lives={item["pk"]["S"]: live_from_item(item) for item in items if item["sk"]["S"] == LIVE},
     )
@@ -203,8 +209,10 @@ class TestAGoodRun:
 
     def test_has_something_everywhere(self) -> None:
         lines = verdict(good()).lines
-        assert len(lines) == 1 + 3 * 4 + 4 and all(int(line[28:37].replace(",", "")) > 0 for line in lines), lines
-        assert all(good().ends.values()) and all(len(newest_places(log)) < len(places(log)) for log in good().levels.values())
+        assert len(lines) == 1 + 3 * 4 + 6 and all(int(line[28:37].replace(",", "")) > 0 for line in lines), lines
+        assert all(all(ends.values()) for ends in good().ends.values()) and all(
+            len(newest_places(log)) < len(places(log)) for log in good().levels.values()
+        )
         refused = [record for log in (good().rejected, good().late) for some in log.values() for record in some]
         assert {"number", "index"} <= {name for record in refused for name, _ in record.headers}
 
@@ -235,7 +243,8 @@ class TestALevelTopic:
     @given(st.data())
     def test_any_total_told_twice_is_named(self, grain: Grain, draw: st.DataObject) -> None:
         log = good().levels[grain]
-        [line] = verdict(at_level(grain, twice(log, draw.draw(st.sampled_from(places(log)))))).wrong
+        line, *counts = verdict(at_level(grain, twice(log, draw.draw(st.sampled_from(places(log)))))).wrong
+        assert {count.partition(":")[0] for count in counts} <= TALLIES
         assert line.startswith(f"{grain}s' versions: ") and f"/{ALL}: version " in line
 
     @some
@@ -282,7 +291,8 @@ class TestALevelTopic:
         record, total = taken(log, place), total_from_json(taken(log, place).value)
         newer = told(record, total._replace(offset=total.offset + 1))
         assert complaints(at_level(grain, put(log, place, newer))) == {f"{grain}s' versions there"}
-        assert complaints(at_level(grain, put(log, place, record, newer))) == {f"{grain}s' versions there", f"{grain}s' versions"}, "nothing new"
+        more = complaints(at_level(grain, put(log, place, record, newer)))
+        assert more - TALLIES == {f"{grain}s' versions there", f"{grain}s' versions"}, "nothing new"
 
 
 def pairs(log: Log) -> Iterable[tuple[Place, Place]]:
@@ -411,47 +421,74 @@ class TestARefusal:
 
 
 @pytest.mark.parametrize("partition", range(PARTITIONS))
+@pytest.mark.parametrize("grain", Grain)
 class TestTheCounters:
-    def last(self, partition: int) -> Place:
+    def last(self, grain: Grain, partition: int) -> Place:
         """Where the last position record is."""
-        some = good().table[partition]
+        some = good().tables[grain][partition]
         return partition, max(at for at, record in enumerate(some) if record.key == position_key(partition))
 
-    def kept(self, partition: int, changed: Callable[[Position], Position]) -> Kept:
+    def kept(self, grain: Grain, partition: int, changed: Callable[[Position], Position]) -> Kept:
         """With another one there."""
-        record = taken(good().table, self.last(partition))
+        place = self.last(grain, partition)
+        record = taken(good().tables[grain], place)
         row = changed(Position.decode(record.value)).encode()
-        return replace(good(), table=put(good().table, self.last(partition), replace(record, value=row)))
+        return replace(good(), tables=self.tables(grain, put(good().tables[grain], place, replace(record, value=row))))
+
+    def tables(self, grain: Grain, table: Log) -> dict[Grain, Log]:
+        return {**good().tables, grain: table}
+
+    def says(self, grain: Grain, partition: int) -> str:
+        """How each complaint begins."""
+        return f"outcomes of {OF[grain]}: partition {partition}: "
 
     @pytest.mark.parametrize("more", [-1, 1])
-    def test_a_position_off_by_one_is_named(self, partition: int, more: int) -> None:
-        end = good().ends[partition]
-        found = verdict(self.kept(partition, lambda row: replace(row, position=row.position + more))).wrong
-        assert found == [f"outcomes of readings: partition {partition}: position {end + more}, end {end}"]
+    def test_a_position_off_by_one_is_named(self, grain: Grain, partition: int, more: int) -> None:
+        end = good().ends[grain][partition]
+        found = verdict(self.kept(grain, partition, lambda row: replace(row, position=row.position + more))).wrong
+        assert found == [f"{self.says(grain, partition)}position {end + more}, end {end}"]
 
     @pytest.mark.parametrize("outcome", [*OUTCOMES, "unheard of"])
     @pytest.mark.parametrize("more", [-1, 1])
-    def test_any_count_off_by_one_is_named(self, partition: int, outcome: str, more: int) -> None:
+    def test_any_count_off_by_one_is_named(self, grain: Grain, partition: int, outcome: str, more: int) -> None:
         counted = Counter({outcome: more})
-        counted.update(Position.decode(taken(good().table, self.last(partition)).value).outcomes)
-        [line] = verdict(self.kept(partition, lambda row: replace(row, outcomes=counted))).wrong
-        assert line.startswith(f"outcomes of readings: partition {partition}: {{")
+        counted.update(Position.decode(taken(good().tables[grain], self.last(grain, partition)).value).outcomes)
+        [line] = verdict(self.kept(grain, partition, lambda row: replace(row, outcomes=counted))).wrong
+        assert line.startswith(f"{self.says(grain, partition)}{{")
 
-    def test_a_last_record_that_is_lost_is_named(self, partition: int) -> None:
-        lines = verdict(replace(good(), table=put(good().table, self.last(partition)))).wrong
-        assert len(lines) == 2 and all(line.startswith(f"outcomes of readings: partition {partition}: ") for line in lines)
+    @pytest.mark.parametrize("some", [("counted", "corrected"), ("corrected", "counted"), ("corrected", "duplicate"), ("counted", "rejected")])
+    def test_one_that_is_counted_as_another_is_named(self, grain: Grain, partition: int, some: tuple[str, str]) -> None:
+        counted = Counter(dict(zip(some, (-1, 1), strict=True)))
+        counted.update(Position.decode(taken(good().tables[grain], self.last(grain, partition)).value).outcomes)
+        [line] = verdict(self.kept(grain, partition, lambda row: replace(row, outcomes=counted))).wrong
+        assert line.startswith(f"{self.says(grain, partition)}{{")
 
-    def test_none_at_all_is_named(self, partition: int) -> None:
-        lines = verdict(replace(good(), table=good().table | {partition: []})).wrong
-        assert lines[0] == f"outcomes of readings: partition {partition}: position 0, end {good().ends[partition]}" and len(lines) == 2
+    def test_a_last_record_that_is_lost_is_named(self, grain: Grain, partition: int) -> None:
+        lines = verdict(replace(good(), tables=self.tables(grain, put(good().tables[grain], self.last(grain, partition))))).wrong
+        assert len(lines) == 2 and all(line.startswith(self.says(grain, partition)) for line in lines)
+
+    def test_none_at_all_is_named(self, grain: Grain, partition: int) -> None:
+        lines = verdict(replace(good(), tables=self.tables(grain, good().tables[grain] | {partition: []}))).wrong
+        assert lines[0] == f"{self.says(grain, partition)}position 0, end {good().ends[grain][partition]}" and len(lines) == 2
 
 
 class TestCountedAgain:
     def test_everything_told_twice_is_no_fault_then(self) -> None:
         levels = {grain: {partition: [*some, *some] for partition, some in log.items()} for grain, log in good().levels.items()}
-        again = replace(good(), levels=levels)
+        again = replace(good(), levels=levels, tables={grain: self.told_twice(grain) for grain in Grain})
         assert complaints(again, again=True) == set()
-        assert complaints(again) == {f"{grain}s' versions" for grain in Grain}
+        assert complaints(again) == {f"{grain}s' versions" for grain in Grain} | TALLIES
+
+    def told_twice(self, grain: Grain) -> Log:
+        """The table whose hop has found as many duplicates as there were totals."""
+        table = good().tables[grain]
+        for place in places(table) if grain is not Grain.HOUR else ():
+            record = taken(table, place)
+            if record.key == position_key(place[0]):
+                row = Position.decode(record.value)
+                twice = row.outcomes + Counter(duplicate=row.outcomes.total())
+                table = put(table, place, replace(record, value=replace(row, outcomes=twice).encode()))
+        return table
 
     @some
     @given(st.data(), st.sampled_from(Grain), st.sampled_from(CONTENT))
@@ -459,4 +496,4 @@ class TestCountedAgain:
         log = good().levels[grain]
         place = draw.draw(st.sampled_from(newest_places(log)))
         wrong = told(taken(log, place), otherwise(total_from_json(taken(log, place).value), field))
-        assert complaints(at_level(grain, put(log, place, taken(log, place), wrong)), again=True) == {f"{grain}s in the topic"}
+        assert complaints(at_level(grain, put(log, place, taken(log, place), wrong)), again=True) - TALLIES == {f"{grain}s in the topic"}
