@@ -85,6 +85,7 @@ async def write(producer: AIOKafkaProducer, to: Destinations, plan: Plan) -> int
     await send(producer, to.totals, partition, totals)
     faults.hit("after_totals")
     await send(producer, to.rejected, partition, rejected)
+    faults.hit("after_rejected")
     await send(producer, to.late, partition, late)
     faults.hit("after_refusals")
     offsets = {TopicPartition(to.source, partition): OffsetAndMetadata(plan.position, CHECKPOINTED)}

@@ -21,6 +21,7 @@ POINTS: Final = (
     "before_transaction",
     "after_rows",
     "after_totals",
+    "after_rejected",
     "after_refusals",
     "before_commit",
     "after_commit",
