@@ -174,6 +174,20 @@ def test_everything_is_counted_once_and_a_stop_leaves_nothing_behind(field: Fiel
     field.await_counted()
 
 
+def test_a_stop_makes_the_last_checkpoint(field: Field) -> None:
+    field.send(2_000)
+    worker = field.worker("a", WATTFALL_CHECKPOINT_HOURS_S="60", WATTFALL_FAULT="pause:after_fold:0")
+    field.await_log("a", "fault at after_fold: held")
+    folds = -1
+    while folds != field.log("a").count("held"):
+        folds = field.log("a").count("held")
+        time.sleep(0.5)
+    assert field.state() == ({}, Counter()), "nothing of it is durable yet"
+    worker.terminate()
+    assert worker.wait(20) == Exit.STOPPED
+    field.await_counted(limit_s=0)
+
+
 def test_refusals_keep_the_original_and_say_why(field: Field) -> None:
     field.worker("a")
     field.send_values(b"bad", b"7", b"old")
