@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -37,6 +37,7 @@ BESIDES: Final = ("tests/oracle*.py", "tests/generator.py", "tests/poison.py", "
 REPORT: Final = ROOT / "build" / "prove.json"
 COLUMNS: Final = (
     "scenario",
+    "held",
     "seed",
     "s",
     "landed",
@@ -50,7 +51,7 @@ COLUMNS: Final = (
 
 @dataclass
 class Result:
-    """How a scenario ended. `wrong` is empty if it held; `product` is of what code (`digest`)."""
+    """How a scenario ended. `wrong` is empty if it held; `product` is of what code (`digest`), and `held` how often it did with that, of `played`."""
 
     name: str
     seed: int
@@ -59,6 +60,8 @@ class Result:
     landed: dict[str, int] = field(default_factory=dict)
     sent: int = 0
     product: str = ""
+    held: int = 0
+    played: int = 0
     readings: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     totals: int = 0
@@ -81,7 +84,7 @@ async def play(name: str, stack: Stack, own: str, folder: Path, seed: int, scale
         assert not scene.nemesis.unnamed, f"{scene.nemesis.unnamed}\n{scene.here.last_words()}"
         context = f"{name} {scene.load} {scene.nemesis.pulse}"
         try:
-            fill(result, scene, await judge(scene.here, scene.load.confirmed, counted_again=scene.counted_again, context=context))
+            fill(result, scene, await judge(scene.here, scene.sent, counted_again=scene.counted_again, context=context))
         except Wrong as wrong:
             fill(result, scene, wrong.verdict)
             result.wrong = str(wrong)
@@ -92,7 +95,7 @@ async def play(name: str, stack: Stack, own: str, folder: Path, seed: int, scale
 
 def fill(result: Result, scene: Scene, verdict: Verdict) -> None:
     """What there is to tell of a scenario that came to its verdict."""
-    result.sent = scene.load.confirmed
+    result.sent = scene.sent
     result.landed = dict(scene.nemesis.journal.counts)
     result.readings, result.outcomes = verdict.readings, dict(verdict.outcomes)
     result.totals, result.kinds = verdict.totals, dict(verdict.kinds)
@@ -128,6 +131,7 @@ def row(one: Result) -> list[str]:
     waits = sorted(one.waits)
     return [
         one.name,
+        f"{one.held} of {one.played}",
         str(one.seed),
         f"{one.took_s:.0f}",
         ", ".join([*landed, one.remark] if one.remark else landed),
@@ -160,6 +164,12 @@ def kept(product: str, report: Path = REPORT) -> dict[str, Result]:
     return {one.name: one for one in found if one.product == product}
 
 
+def after(last: Mapping[str, Result], one: Result, product: str) -> Result:
+    """The result with the count of all before it: one that holds at the third attempt does not look like one that holds."""
+    before = last.get(one.name, Result(one.name, one.seed, one.scale))
+    return replace(one, product=product, held=before.held + (not one.wrong), played=before.played + 1)
+
+
 def digest() -> str:
     """Of all code that workers run, and that judges them: results of another say nothing of this."""
     files = sorted(file for folder in PROVED for file in (ROOT / folder).rglob("*.py")) + sorted(file for each in BESIDES for file in ROOT.glob(each))
@@ -187,9 +197,10 @@ def main(arguments: Sequence[str]) -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # while a broker is away the load's producer says so hundreds of times a second
     console = Console(width=None if Console().is_terminal else 180)
     results = prove(asked.only or list(SCENARIOS), seed, asked.scale, console)
-    console.print(table(results))
     product = digest()
-    last = kept(product) | {one.name: replace(one, product=product) for one in results}
+    last = kept(product)
+    last |= {one.name: after(last, one, product) for one in results}
+    console.print(table([last[one.name] for one in results]))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps([vars(one) for one in last.values()], indent=1))
     console.print(f"kept in {REPORT.relative_to(ROOT)}")
