@@ -17,8 +17,8 @@ from streams.exits import Exit
 from tests.e2e.test_replay import caught_up, generation
 from tests.faults.load import PLAIN, Load, readings
 from tests.faults.proxy import proxy
-from tests.faults.verdict import client_of, judge, records, untaken
-from tests.faults.workers import Deployment, Seat, deployment
+from tests.faults.verdict import judge, records, untaken
+from tests.faults.workers import Deployment, Seat, client_of, deployment
 from tests.generator import STARTS, device_name
 from tests.oracle_reading import partition_of
 from tests.stack import Stack

@@ -11,8 +11,7 @@ from dynamodb.items import sort_key
 from metering.period import Calendar
 from metering.total import Grain
 from tests.faults.load import PLAIN, Load, poisoned, readings
-from tests.faults.verdict import client_of
-from tests.faults.workers import Deployment, Ran, deployment
+from tests.faults.workers import Deployment, Ran, client_of, deployment
 from tests.generator import HOUR, STARTS, Rates, Sent, device_name
 from tests.stack import Stack
 

@@ -97,12 +97,13 @@ def let(secured: Secured, name: str) -> None:
 async def test_what_a_role_is_allowed_is_enough_and_more_is_refused(secured: Secured, own_name: str, tmp_path: Path) -> None:
     await asyncio.to_thread(let, secured, own_name)
     async with deployment(secured.stack, own_name, tmp_path, **secured.variables("operator")) as here:
-        await here.create()
+        await here.must("agents", "topics", "create")
+        await here.must("dynamodb", "create")
         assert "0 things wrong" in await here.must("agents", "topics", "check")
         workers = [await here.seat(role, **secured.variables(role)).start() for role in ("waterfall", "sinks")]
         sent = await here.run("ingest", "--no-checksum", str(SAMPLE), changes=secured.variables("ingest"))
         assert sent.code == 0, sent.err
-        await here.done()
+        await here.must("agents", "lag", "--wait", "60", limit_s=75)
         assert [worker.exits for worker in workers] == [[], []]
         an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
         for command in (("resend",), ("redrive", "--since", an_hour_ago), ("reconcile", "--sample", "1")):

@@ -39,13 +39,14 @@ def lives(pid: int) -> bool:
 
 async def test_real_readings_from_file_to_export(stack: Stack, own_name: str, tmp_path: Path) -> None:
     async with deployment(stack, own_name, tmp_path, WATTFALL_ZONE="Europe/London") as here:
-        await here.create()
+        await here.must("agents", "topics", "create")
+        await here.must("dynamodb", "create")
         assert "0 things wrong" in await here.must("agents", "topics", "check")
         worker = await here.seat("worker").start()
         await here.must("ingest", str(SAMPLE))
         await here.must("ingest", "--no-checksum", str(DATA / "dsmr_p1_1s.txt"))
         await here.must("ingest", "--no-checksum", "--batch", "18", str(DATA / "dsmr_p1_1s.txt"))
-        await here.done()
+        await here.must("agents", "lag", "--wait", "60", limit_s=75)
         assert await worker.term(STOP_S) == 0, worker.tail
         verdict = await judge(here)
         assert verdict.outcomes["counted"] == READINGS + TELEGRAMS

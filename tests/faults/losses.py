@@ -18,8 +18,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from agents.replay_start import commit
 from streams.cluster import admin, delete
 from tests.faults.nemesis import AGAIN_S, Nemesis
-from tests.faults.verdict import client_of
-from tests.faults.workers import Deployment, Seat, until
+from tests.faults.workers import Deployment, Seat, client_of, until
 
 
 @contextlib.asynccontextmanager

@@ -9,26 +9,28 @@ reading: in = counted + duplicate + corrected + rejected + late.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-import boto3
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from dynamodb.items import LIVE, live_from_item
+from dynamodb.reader import Reader
+from dynamodb.settings import Settings as DynamoSettings
 from metering.compare import Key, compared, differences, named, read
 from metering.erase import erase_from_json, is_tombstone
 from metering.live import Live
 from metering.rules import Rules
 from metering.total import Grain, Total
-from metering.wire import total_from_json, total_key
+from metering.wire import total_from_json, total_key, total_to_json
 from streams.erasure import HEADER
 from streams.position import Position, position_key
-from tests.faults.workers import Deployment
+from tests.faults.workers import Deployment, client_of
 from tests.oracle import Message, Oracle
 from tests.oracle_reading import partition_of
 
@@ -148,7 +150,7 @@ async def read_all(here: Deployment, *, live: bool) -> Kept:
         late=late,
         tables=dict(zip(Grain, logs[3:], strict=True)),
         ends={grain: await ends(here, source) for grain, source in zip(Grain, sources, strict=True)},
-        stored=read((await here.must("dynamodb", "export")).encode().splitlines()),
+        stored=await asyncio.to_thread(stored_totals, here),
         lives=stored_lives(here) if live else None,
     )
 
@@ -176,6 +178,13 @@ async def ends(here: Deployment, topic: str) -> dict[int, int]:
     async with AIOKafkaConsumer(bootstrap_servers=here.stack.brokers) as consumer:
         found = await consumer.end_offsets([TopicPartition(topic, partition) for partition in range(here.settings.partitions)])
     return {tp.partition: end for tp, end in found.items()}
+
+
+def stored_totals(here: Deployment) -> dict[Key, Total]:
+    """All totals in DynamoDB."""
+    with contextlib.closing(client_of(here)) as client:
+        reader = Reader(client, DynamoSettings.from_environ(here.environ).tables)
+        return read(total_to_json(total) for grain in Grain for total in reader.every_total(grain))
 
 
 def stored_lives(here: Deployment) -> dict[str, Live]:
@@ -357,15 +366,3 @@ def tallies(kept: Mapping[int, Position], ends: Mapping[int, int], log: Log, *, 
         beyond = first - outcomes["outdated"] > outcomes["counted"] or outcomes["counted"] > first
         if outcomes.total() != totals or beyond or not again and outcomes["duplicate"] or outcomes["rejected"]:
             yield f"partition {partition}: {dict(outcomes)}, of {totals} totals of {first} periods"
-
-
-def client_of(here: Deployment) -> Any:
-    """A client of the stack's DynamoDB, past any proxy."""
-    variables = here.stack.variables
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=here.stack.dynamodb,
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )

@@ -18,11 +18,18 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
+import boto3
+
+from agents.lag_command import flow
+from dynamodb import schema
+from dynamodb.settings import Settings as DynamoSettings
 from local.guard import Guard
+from streams.cluster import admin, create
+from streams.lag import Meter
 from streams.settings import Settings
-from streams.topics import Topics
+from streams.topics import Topics, specs
 from tests.stack import ROOT, Stack
 
 POLL_S: Final = 0.05
@@ -42,6 +49,8 @@ SETTINGS: Final = {
     "WATTFALL_KEEP_HOURS_MONTHS": "1200",
 }
 """Short intervals, so that much happens in little time; hours are kept for a century, because some readings are old."""
+CALMER: Final = {f"WATTFALL_{what}_{level}_S": "0.8" for what in ("CHECKPOINT", "FLUSH") for level in ("HOURS", "DAYS", "MONTHS")}
+"""Half as many transactions and writes, which are most of what a long run costs: there are enough of them."""
 
 
 class Ran(NamedTuple):
@@ -85,12 +94,19 @@ class Deployment:
         return ran.out
 
     async def create(self) -> None:
-        """Topics and tables."""
-        await asyncio.gather(self.must("agents", "topics", "create"), self.must("dynamodb", "create"))
+        """Topics and tables. As the commands do it, without a process for each: there are many deployments (tests/e2e/test_whole.py types them)."""
+        async with admin(self.settings.brokers) as client:
+            await create(client, specs(self.topics), self.settings.partitions, self.settings.replication)
+        tables = DynamoSettings.from_environ(self.environ).tables
+        with contextlib.closing(client_of(self)) as dynamodb:
+            await asyncio.to_thread(schema.create, dynamodb, tables, lambda line: None, time.sleep)
 
     async def done(self, limit_s: float = 60.0) -> None:
-        """Returns when all that was sent so far is stored."""
-        await self.must("agents", "lag", "--wait", f"{limit_s:g}", limit_s=limit_s + 15)
+        """Returns when all that was sent so far is stored; as `python -m agents lag --wait` does it."""
+        stages = flow(self.settings, self.topics)
+        async with Meter(self.settings.brokers, {stage.topic: self.settings.partitions for stage in stages}) as meter:
+            behind = await meter.behind(stages, limit_s)
+        assert not behind, f"after {limit_s:g} s: {behind}\n{self.last_words()}"
 
     def seat(self, role: str, **changes: str) -> Seat:
         """A place for a worker, with a state folder of its own; `role` as one types it."""
@@ -106,6 +122,18 @@ class Deployment:
     async def close(self) -> None:
         """Nobody is left."""
         await asyncio.gather(*[seat.leave() for seat in self.seats])
+
+
+def client_of(here: Deployment) -> Any:
+    """A client of the stack's DynamoDB, past any proxy."""
+    variables = here.stack.variables
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=here.stack.dynamodb,
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 @contextlib.asynccontextmanager
