@@ -108,7 +108,7 @@ def test_the_live_reading(environ: dict[str, str]) -> None:
     shown = command(environ, "read", "cad-000123", "--grain", "live").stdout
     assert "0.432 kW" in shown and "6613.405 kWh" in shown and "2026-10-25 00:00:00+02:00" in shown
     got = json.loads(command(environ, "read", "cad-000123", "--grain", "live", "--json").stdout)
-    assert got == {**LIVE._asdict(), "at": LIVE.at}
+    assert got == {name: value for name, value in LIVE._asdict().items() if name not in ("epoch", "erased")} | {"at": LIVE.at}
 
 
 def test_export_brings_back_every_total_with_every_field(environ: dict[str, str]) -> None:

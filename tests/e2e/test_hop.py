@@ -194,9 +194,10 @@ def test_refusals_keep_the_original_and_say_why(field: Field) -> None:
     field.sent = 1
     field.await_counted()
     (rejected,) = field.records(f"{field.prefix}rejected")
-    assert (rejected.partition, rejected.key, rejected.value) == (0, b"k0", b"bad")
     source = f"{field.prefix}readings/0/0".encode()
-    assert list(rejected.headers) == [("own", b"header"), ("reason", b"json.syntax"), ("detail", b"not a number"), ("source", source)]
+    assert (rejected.partition, rejected.key, rejected.value) == (0, source + b" json.syntax", b"bad")
+    why = [("reason", b"json.syntax"), ("detail", b"not a number"), ("source", source), ("key", b"k0")]
+    assert list(rejected.headers) == [("own", b"header"), *why]
     (late,) = field.records(f"{field.prefix}late")
     assert (late.value, dict(late.headers)["reason"]) == (b"old", b"late")
     assert field.state()[1] == {"counted": 1, "rejected": 1, "late": 1}

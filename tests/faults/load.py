@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,16 +15,21 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from tests.generator import Rates, Sent, generate, manifest
+from tests.near_misses import NEAR_MISSES, NOW
 from tests.oracle_reading import partition_of
 from tests.poison import ANYWHERE, ORDINARY
 
 LARGEST: Final = 2 * 1024 * 1024
 TICK_S: Final = 0.05
+PRESENT_S: Final = 0.1
 GIVE_UP_MS: Final = 120_000
 PLAIN: Final = Rates(late_3d=0.0, late_40d=0.0, silences_an_hour=0.0, gaps_an_hour=0.2)
 """Everything that goes wrong with readings, but not what makes thousands of gap hours: those cost writes, and prove nothing more."""
-LATE: Final = replace(PLAIN, late_3d=0.004)
-"""Some too late to be counted."""
+LATE: Final = replace(PLAIN, late_3d=0.004, silences_an_hour=0.0005)
+"""Some too late to be counted, and now and then a device that says nothing for weeks."""
+WEEK_MS: Final = 7 * 24 * 3_600_000
+AHEAD_S: Final = (-1, 240, 360, 7_200, 82_800)
+"""Readings of now, those of in four minutes, and others that are refused, because it is not time yet."""
 
 
 class Load:
@@ -105,6 +111,34 @@ class Load:
             self.confirmed += 1
 
 
+class Present:
+    """Readings of this very moment and of the hours to come, some a second: whether they count goes by the broker's clock."""
+
+    def __init__(self, brokers: str, topic: str) -> None:
+        self.brokers, self.topic, self.confirmed, self.enough = brokers, topic, 0, False
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self) -> Present:
+        """Begins to send."""
+        self.task = asyncio.create_task(self._run(), name="present")
+        return self
+
+    async def stop(self) -> None:
+        """Sends no more."""
+        assert self.task is not None
+        self.enough = True
+        await self.task
+
+    async def _run(self) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.brokers, enable_idempotence=True) as producer:
+            while not self.enough:
+                device, ahead_s = f"now-{self.confirmed % 7}", AHEAD_S[self.confirmed % len(AHEAD_S)]
+                reading = {"device": device, "at": round((time.time() + ahead_s) * 1000), "power_w": self.confirmed % 1000}
+                await producer.send_and_wait(self.topic, json.dumps(reading).encode(), key=device.encode())
+                self.confirmed += 1
+                await asyncio.sleep(PRESENT_S)
+
+
 async def misplace(brokers: str, topic: str, messages: Sequence[Sent], partitions: int) -> None:
     """Sends messages into the partition next to their own, as a producer with another partitioner would."""
     async with AIOKafkaProducer(bootstrap_servers=brokers) as producer:
@@ -115,13 +149,23 @@ async def misplace(brokers: str, topic: str, messages: Sequence[Sent], partition
 
 def readings(seed: int, *, devices: int, hours: float, start_ms: int, interval_s: int = 300, rates: Rates = PLAIN) -> list[Sent]:
     """A generator's load: a reading of each device every 5 min or so, that hours pass quickly and no later reading mends a total that was lost."""
-    return generate(seed, devices, start_ms, hours, interval_s, rates)
+    return in_step(generate(seed, devices, start_ms, hours, interval_s, rates))
 
 
-def poisoned(seed: int, good: Sequence[Sent], share: float, within: int | None = None) -> list[Sent]:
-    """The whole corpus mixed in, and all but the largest of it again and again until it is this share of all, or of the first, `within` so many."""
-    if within is not None:
-        return [*poisoned(seed, good[:within], share), *good[within:]]
+def in_step(sent: Sequence[Sent]) -> list[Sent]:
+    """Whoever says nothing for weeks goes on when it is its turn: else a load that is cut would end before any of them is back."""
+    behind, last, turns = Counter[bytes | None](), dict[bytes | None, int](), list[tuple[int, int, Sent]]()
+    for number, message in enumerate(sent):
+        silent = message.timestamp_ms - last.get(message.key, message.timestamp_ms)
+        behind[message.key] += silent if silent > WEEK_MS else 0
+        last[message.key] = message.timestamp_ms
+        turns.append((message.timestamp_ms - behind[message.key], number, message))
+    return [message for *_, message in sorted(turns)]
+
+
+def poisoned(seed: int, good: Sequence[Sent], share: float) -> list[Sent]:
+    """The corpus mixed in, but for what would have to be made when it is sent, and all but the largest of it again and again until it is this
+    share of all."""
     random = Random(seed)
     mixed: list[Sent] = list(good)
     more = max(0, round(len(good) * share) - len(ANYWHERE))
@@ -129,6 +173,15 @@ def poisoned(seed: int, good: Sequence[Sent], share: float, within: int | None =
         beside = random.choice(good)
         key, value = poison.made(beside.device, "2025-11-24T10:15:20Z", beside.timestamp_ms)
         mixed.insert(random.randrange(len(mixed)), Sent(key, value, beside.timestamp_ms, ("poison", poison.reason)))
+    return mixed
+
+
+def near_missed(seed: int, sent: Sequence[Sent]) -> list[Sent]:
+    """Whatever only looks bad mixed in, each of a device of its own."""
+    random, mixed = Random(seed), list(sent)
+    for number, near in enumerate(NEAR_MISSES):
+        if b"%D" in near.value:  # the two of just a mebibyte are of one device
+            mixed.insert(random.randrange(len(mixed)), Sent(*near.made(f"near-{number}"), NOW, ("near miss",)))
     return mixed
 
 

@@ -37,6 +37,8 @@ GIVEN_UP: Final = frozenset({*SHUT_OUT, Exit.FENCE_FAILED, Exit.NOT_STARTED, Exi
 NAMED: Final = GIVEN_UP | {Exit.STOPPED, -signal.SIGKILL}
 IDLE: Final = "nothing in hand"
 HELD: Final = "fault at before_commit: held"
+TURN_S: Final = 20.0
+"""A member that comes and goes takes no longer, or it is no storm."""
 STORM_MOVES_S: Final = 30.0
 """So long a partition stands still at most while members come and go."""
 BAD: Final = Rates(throttled=0.3, broken=0.02, reset=0.02, hung=0.002, lost=0.01, late=0.01)
@@ -268,6 +270,7 @@ class Nemesis:
             await asyncio.sleep(max(0.0, 2 * every_s - (time.monotonic() - turn)))
         stood = self.pulse.stood
         assert stood <= STORM_MOVES_S, f"a partition stood still for {stood:.0f} s"
+        assert joined * TURN_S >= seconds, f"{guest.name} came and went {joined} times only, in {seconds:.0f} s"
         self.note("rebalance storm", guest.name, began, f"came and went {joined} times, no partition stood for more than {stood:.0f} s")
 
     async def broker(self, number: signal.Signals, seconds: float = 0.0) -> None:

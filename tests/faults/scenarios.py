@@ -7,20 +7,20 @@ import contextlib
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from agents.worker import ARENAS
 from streams.exits import Exit
-from tests.faults.clocks import OFFSETS, clock
-from tests.faults.load import LATE, PLAIN, Load, poisoned, readings
+from tests.faults.clocks import NEAR_S, OFFSETS, clock, wrong_by
+from tests.faults.load import LATE, PLAIN, Load, Present, near_missed, poisoned, readings
 from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_table
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy, proxy
 from tests.faults.usage import Usage
-from tests.faults.workers import Deployment, Seat, deployment
+from tests.faults.workers import CALMER, Deployment, Seat, deployment
 from tests.generator import STARTS, Rates
 from tests.stack import Stack
 
@@ -45,22 +45,23 @@ WATCHED: Final = Path(__file__).parent / "watched"
 
 @dataclass(frozen=True)
 class Setting:
-    """`workers` of each role, each with changes of its own to its environment (`clocks`, `watched`), and the load.
+    """`workers` of each role, each with changes of its own to its environment (`clocks`, `watched`), and the load; `start` is drawn if empty.
 
     Of the first `POISONED` messages a share is bad: `poisons`.
     """
 
     workers: int = 3
-    clocks: Sequence[str] = ()
+    clocks: Mapping[str, int] = field(default_factory=dict)
     watched: bool = False
     per_s: int = PER_S
     interval_s: int = 300
+    start: str = ""
     rates: Rates = PLAIN
     poisons: float = 0.0
 
     def environ(self, number: int, folder: Path) -> dict[str, str]:
         """Of the worker with this number."""
-        wrong = clock(self.clocks[number]) if self.clocks else {}
+        wrong = clock(list(self.clocks)[number]) if self.clocks else {}
         return wrong | (
             {"PYTHONPATH": str(WATCHED), "WATCHED": str(folder), "WATTFALL_HOT_MB": HOT_MB, "MALLOC_ARENA_MAX": ARENAS} if self.watched else {}
         )
@@ -77,6 +78,12 @@ class Scene:
     scale: float
     remark: str = ""
     counted_again: bool = False
+    sent_besides: int = 0
+
+    @property
+    def sent(self) -> int:
+        """Messages that the brokers confirmed."""
+        return self.load.confirmed + self.sent_besides
 
     def times(self, count: int) -> int:
         """Of so many in the long form."""
@@ -141,7 +148,7 @@ async def stop(scene: Scene) -> None:
 
 
 async def poison(scene: Scene) -> None:
-    """Every hundredth message is one that must be refused, some come weeks too late, and nobody ends because of it; then workers are killed, too."""
+    """Every hundredth message is one that must be refused, some come days too late, and nobody ends because of it; then workers are killed, too."""
     await scene.load.flows(scene.times(POISONED), limit_s=300)
     assert not scene.nemesis.unasked, scene.here.last_words()
     for _ in range(scene.times(10)):
@@ -184,12 +191,20 @@ async def both(*harms: Coroutine[None, None, None]) -> None:
 
 
 async def clocks(scene: Scene) -> None:
-    """Workers whose clocks are wrong, by -1 day, +1 hour and +1 day, are killed and asked to stop."""
+    """Workers whose clocks are a day behind, an hour and a day ahead are killed and asked to stop; some readings are of now or of hours to come."""
+    present = Present(scene.here.stack.brokers, scene.here.topics.readings).start()
     for _ in range(scene.times(4)):
         await scene.load.flows(PER_S)
         await scene.nemesis.kill()
         await scene.load.flows(PER_S)
         await scene.nemesis.term()
+    await scene.load.flows(PER_S)
+    await present.stop()
+    scene.sent_besides = present.confirmed
+    for seats in (scene.nemesis.waterfalls, scene.nemesis.sinks):
+        for seat, (offset, ahead_s) in zip(seats, OFFSETS.items(), strict=True):
+            assert abs(wrong_by(seat.log) - ahead_s) < NEAR_S, f"the clock of {seat.name} is not wrong by {offset}\n{seat.tail}"
+            scene.nemesis.note("clock wrong", seat.name, scene.nemesis.began, offset)
 
 
 async def lost(scene: Scene) -> None:
@@ -233,6 +248,7 @@ async def recoveries(scene: Scene) -> float:
 
 async def soak(scene: Scene) -> None:
     """2,000 readings a second for twenty minutes: neither memory nor descriptors, threads or tasks grow once the first periods are forgotten."""
+    # Ten months pass for each device: after the first quarter, which is warm-up, the first month is forgotten.
     seconds, before = max(60.0, 1200 * scene.scale), scene.load.confirmed
     usage = Usage(scene.here.seats, scene.here.folder)
     await usage.watch(seconds)
@@ -257,8 +273,8 @@ class Scenario:
     away_s: float = 1.0
 
 
-SINGLE: Final = replace(LATE, batch_devices=0.0)
-"""A reading a message."""
+SINGLE: Final = replace(LATE, batch_devices=0.0, silences_an_hour=0.0)
+"""A reading a message, and no thousands of gap hours."""
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "crash": Scenario(crash, 1500, Setting(rates=LATE)),
     "zombies": Scenario(zombies, 800, Setting(rates=LATE)),
@@ -272,7 +288,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "history": Scenario(history, 1000, Setting(workers=1), least_s=1000),
     "poison": Scenario(poison, 600, Setting(rates=LATE, poisons=0.01)),
     "mix": Scenario(mix, 3000, Setting(rates=LATE), steady=False),
-    "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=60, rates=SINGLE)),
+    "soak": Scenario(soak, 2400, Setting(workers=1, watched=True, per_s=2_000, interval_s=180, start="leap day", rates=SINGLE)),
 }
 
 
@@ -281,10 +297,10 @@ async def playing(
     stack: Stack, name: str, folder: Path, seed: int, scale: float, seconds: float, setting: Setting = Setting()
 ) -> AsyncIterator[Scene]:
     """Workers that work, under load."""
-    zone, start = list(STARTS.values())[seed % len(STARTS)]
+    zone, start = STARTS[setting.start or list(STARTS)[seed % len(STARTS)]]
     async with (
         proxy(stack.dynamodb, seed) as dynamodb,
-        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
+        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CALMER) as here,
     ):
         await here.create()
         environs = [setting.environ(number, folder) for number in range(setting.workers)]
@@ -294,7 +310,8 @@ async def playing(
         hours = max(48.0, SPARE * seconds * setting.per_s / DEVICES * setting.interval_s / 3600)
         sent = readings(seed, devices=DEVICES, hours=hours, start_ms=start, interval_s=setting.interval_s, rates=setting.rates)
         if setting.poisons:
-            sent = poisoned(seed, sent, setting.poisons, round(POISONED * min(1.0, scale)))
+            within = round(POISONED * min(1.0, scale))
+            sent = [*near_missed(seed, poisoned(seed, sent[:within], setting.poisons)), *sent[within:]]
         load = Load(stack.brokers, here.topics.readings, sent, per_s=setting.per_s, seed=seed).start()
         nemesis = Nemesis(here, waterfalls, sinks, dynamodb, seed)
         nemesis.pulse.start()

@@ -36,5 +36,5 @@ async def test_the_broker_is_started_again_under_load(fresh_stack: Stack, own_na
         await load.cut()
         await here.done()
         await judge(here, load.confirmed, context=f"{load} exits {[seat.exits for seat in seats]}")
-        assert {code for seat in seats for code in seat.exits} <= GIVEN_UP, "whoever ended has named the cause"
+        assert {code for seat in seats for code in seat.exits} <= GIVEN_UP, f"whoever ended has named the cause\n{here.last_words()}"
         assert dynamodb.backward == []

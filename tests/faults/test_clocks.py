@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.clocks import OFFSETS, library
-from tests.faults.scenarios import PER_S, Setting, playing
+from tests.faults.scenarios import Setting, clocks, playing
 from tests.faults.verdict import judge
 from tests.stack import Stack
 
@@ -17,12 +17,11 @@ SEED = 22
 @pytest.mark.skipif(library() is None, reason="clocks are set wrong by libfaketime, whose package is for Linux on x86-64")
 async def test_workers_whose_clocks_are_wrong_make_the_same_totals(stack: Stack, own_name: str, tmp_path: Path) -> None:
     async with playing(stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(clocks=OFFSETS)) as scene:
-        await scene.nemesis.kill()
-        await scene.nemesis.term()
-        await scene.load.flows(PER_S)
+        await clocks(scene)
         await scene.load.cut()
         await scene.here.done(180)
-        await judge(scene.here, scene.load.confirmed, context=f"{scene.load} {scene.nemesis.pulse}")
-        assert scene.nemesis.journal.counts == {"SIGKILL": 2, "SIGTERM": 2}
+        await judge(scene.here, scene.sent, context=f"{scene.load} {scene.nemesis.pulse}")
+        assert scene.nemesis.journal.counts == {"SIGKILL": 2, "SIGTERM": 2, "clock wrong": 6}
+        assert scene.nemesis.pulse.back == [] and scene.nemesis.unasked == []
         assert scene.dynamodb.backward == []
         assert scene.nemesis.unnamed == []

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.faults.load import Load, misplace, poisoned, readings, reasons
+from tests.faults.load import Load, misplace, near_missed, poisoned, readings, reasons
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge, records
 from tests.faults.workers import Deployment, deployment
@@ -25,7 +25,7 @@ async def test_every_reading_is_counted_or_refused_with_its_reason(stack: Stack,
     now = int(time.time() * 1000)
     start = (now // HOUR - HOURS) * HOUR
     good = readings(SEED, devices=12, hours=HOURS, start_ms=start, interval_s=10, rates=RATES)
-    sent = [*poisoned(SEED, good, share=0.01), *partly(good[0], start)]
+    sent = [*near_missed(SEED, poisoned(SEED, good, share=0.01)), *partly(good[0], start)]
     changes = {"WATTFALL_ZONE": "Asia/Kathmandu", "WATTFALL_RESTATE_HOURS": "1"}
     async with (
         proxy(stack.dynamodb) as dynamodb,

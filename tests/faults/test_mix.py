@@ -27,4 +27,4 @@ async def test_a_little_of_everything(fresh_stack: Stack, own_name: str, tmp_pat
         await judge(scene.here, scene.load.confirmed, context=f"{scene.load} {nemesis.pulse}")
         assert nemesis.journal.counts == {"rebalance storm": 1, "broker SIGSTOP": 1, "SIGKILL": 2, "zombie": 1, "DynamoDB down": 1, "SIGTERM": 2}
         assert scene.dynamodb.backward == []
-        assert scene.nemesis.unnamed == []
+        assert nemesis.unnamed == [] and nemesis.pulse.back == []

@@ -95,16 +95,18 @@ class Deployment:
 
     async def create(self) -> None:
         """Topics and tables. As the commands do it, without a process for each: there are many deployments (tests/e2e/test_whole.py types them)."""
-        async with admin(self.settings.brokers) as client:
-            await create(client, specs(self.topics), self.settings.partitions, self.settings.replication)
+        settings = Settings.from_environ(self.environ)
+        async with admin(settings.brokers) as client:
+            await create(client, specs(Topics.of(settings)), settings.partitions, settings.replication)
         tables = DynamoSettings.from_environ(self.environ).tables
         with contextlib.closing(client_of(self)) as dynamodb:
             await asyncio.to_thread(schema.create, dynamodb, tables, lambda line: None, time.sleep)
 
     async def done(self, limit_s: float = 60.0) -> None:
         """Returns when all that was sent so far is stored; as `python -m agents lag --wait` does it."""
-        stages = flow(self.settings, self.topics)
-        async with Meter(self.settings.brokers, {stage.topic: self.settings.partitions for stage in stages}) as meter:
+        settings = Settings.from_environ(self.environ)
+        stages = flow(settings, Topics.of(settings))
+        async with Meter(settings.brokers, {stage.topic: settings.partitions for stage in stages}) as meter:
             behind = await meter.behind(stages, limit_s)
         assert not behind, f"after {limit_s:g} s: {behind}\n{self.last_words()}"
 

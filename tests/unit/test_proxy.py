@@ -76,7 +76,7 @@ def put(epoch: int = 1, offset: int = 0, device: str = "cad-1") -> bytes:
 
 def update(at: int, offset: int, leads: bool = True) -> bytes:
     """A live reading."""
-    return sent("UpdateItem", "live", update_live(LiveUpdate(Live("cad-1", power_mw=1, power_at=at, offset=offset), leads)))
+    return sent("UpdateItem", "live", update_live(LiveUpdate(Live("cad-1", power_mw=1, power_at=at, offset=offset), leads), until_s=0))
 
 
 GET: Final = sent("GetItem", "live", {"Key": {"pk": {"S": "cad-1"}, "sk": {"S": "L"}}})
