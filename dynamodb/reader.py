@@ -27,6 +27,7 @@ class Reader:
     def __init__(self, client: DynamoDBClient, tables: Tables) -> None:
         self._client = client
         self._tables = tables
+        self._query, self._scan = client.get_paginator("query"), client.get_paginator("scan")  # botocore builds a class for each
 
     def totals(self, device: str, grain: Grain, start_s: int, end_s: int, calendar: Calendar) -> list[Total]:
         """The device's totals of the periods that lie in or reach into `[start_s, end_s)`, epoch s, in order of time.
@@ -41,7 +42,7 @@ class Reader:
             "KeyConditionExpression": "pk = :device AND sk BETWEEN :first AND :last",
             "ExpressionAttributeValues": {":device": {"S": device}, ":first": {"S": first}, ":last": {"S": last}},
         }
-        found = (total_from_item(item) for item in self._pages("query", self._tables.of(grain), request))
+        found = (total_from_item(item) for item in self._pages(self._query, self._tables.of(grain), request))
         return [total for total in found if not total.absent]
 
     def every_total_of(self, device: str, grain: Grain) -> Iterator[Total]:
@@ -51,7 +52,7 @@ class Reader:
             "ExpressionAttributeValues": {":device": {"S": device}, ":grain": {"S": PREFIX[grain]}},
             "ConsistentRead": True,
         }
-        return map(total_from_item, self._pages("query", self._tables.of(grain), request))
+        return map(total_from_item, self._pages(self._query, self._tables.of(grain), request))
 
     def live(self, device: str) -> Live | None:
         """The device's live reading, None if it never sent one, or none since it was erased."""
@@ -65,11 +66,11 @@ class Reader:
     def every_total(self, grain: Grain) -> Iterator[Total]:
         """All totals of a grain that are stored, in no order, those that hold nothing any more as well. Reads the whole table."""
         request = {"FilterExpression": "begins_with(sk, :grain)", "ExpressionAttributeValues": {":grain": {"S": PREFIX[grain]}}}
-        return map(total_from_item, self._pages("scan", self._tables.of(grain), request))
+        return map(total_from_item, self._pages(self._scan, self._tables.of(grain), request))
 
-    def _pages(self, operation: Any, table: str, request: dict[str, Any]) -> Iterator[Any]:
+    def _pages(self, of: Any, table: str, request: dict[str, Any]) -> Iterator[Any]:
         try:
-            for page in self._client.get_paginator(operation).paginate(TableName=table, **request):
+            for page in of.paginate(TableName=table, **request):
                 yield from page["Items"]
         except (ClientError, BotoCoreError) as error:
             raise asking_error(error, table) from error

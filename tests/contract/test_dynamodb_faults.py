@@ -8,12 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from dynamodb.client import writing_client
+from dynamodb.client import viewing_client, writing_client
 from dynamodb.errors import ItemRejected, StoreBusy
+from dynamodb.reader import Reader
 from dynamodb.settings import Settings
 from dynamodb.store import DynamoStore
 from dynamodb.writer import Writer
@@ -72,10 +74,14 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def store(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoStore]:
+def at_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.server_port}")
     for name in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "local-1")
+
+
+@pytest.fixture
+def store(at_server: None) -> Iterator[DynamoStore]:
     store = DynamoStore(writing_client(2), Settings(threads=2))
     yield store
     store.close()
@@ -125,6 +131,13 @@ async def test_an_answer_that_nobody_can_read_is_no_answer(store: DynamoStore, s
     says(server, 200)
     server.request_id = None
     await both_raise(store, server, StoreBusy)
+
+
+@pytest.mark.parametrize("body", [b"<html>gateway</html>", b'"no object"', b"", b"\xff"])
+def test_an_answer_that_nobody_can_read_says_nothing_of_what_is_stored(at_server: None, server: Server, body: bytes) -> None:
+    server.body = body
+    with closing(viewing_client(threads=1)) as client, pytest.raises(StoreBusy):
+        Reader(client, Settings().tables).live("d")
 
 
 async def test_a_missing_table_is_waited_for_longer(store: DynamoStore, server: Server) -> None:

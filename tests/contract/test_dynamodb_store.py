@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from dynamodb.client import asking_client, writing_client
+from dynamodb.client import viewing_client, writing_client
 from dynamodb.errors import LogsMixed, Retired
 from dynamodb.items import LIVE, live_from_item, sort_key, total_from_item
 from dynamodb.reader import Reader
@@ -56,7 +56,7 @@ class InMemory:
 class InDynamoDB:
     def __init__(self, settings: Settings) -> None:
         self.store, self.successor = (DynamoStore(writing_client(settings.threads), settings) for _ in range(2))
-        self.reader = Reader(asking_client(), settings.tables)
+        self.reader = Reader(viewing_client(threads=1), settings.tables)
 
     def total(self, like: Total) -> Total | None:
         found = self.reader.totals(like.device, like.grain, like.start, like.end, LONDON)
