@@ -11,8 +11,7 @@ from typing import Any, Final
 from dashboard.answers import Live, Period, Quantity, Tariff, View
 from dashboard.settings import MICRO
 from dashboard.settings import Tariff as Prices
-from dynamodb.span import parse_span, periods
-from dynamodb.view import astray
+from dynamodb.span import astray, parse_span, periods
 from metering import live as metering
 from metering.period import Calendar
 from metering.total import Grain, Total

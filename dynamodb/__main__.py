@@ -20,8 +20,8 @@ from dynamodb.errors import StoreError
 from dynamodb.items import NoItem
 from dynamodb.reader import Reader
 from dynamodb.settings import Settings
-from dynamodb.span import NoSpan, periods, span
-from dynamodb.view import astray, astray_line, known, live_view, totals_view
+from dynamodb.span import NoSpan, astray, periods, span
+from dynamodb.view import astray_line, known, live_view, totals_view
 from metering.period import Calendar
 from metering.total import Grain
 from metering.wire import total_to_json

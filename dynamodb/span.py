@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from metering.period import Calendar
-from metering.total import Grain
+from metering.total import Grain, Total
 
 _WANTED: Final = "wanted is a local date 2026-10-25, month 2026-10 or year 2026, or an instant with an offset such as 2026-10-25T13:00:00Z"
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
@@ -80,6 +80,17 @@ def periods(start_s: int, end_s: int, grain: Grain, calendar: Calendar) -> Itera
             first, after = calendar.day(at) if grain is Grain.DAY else calendar.month(at)
         yield first, after
         at = after
+
+
+def begun(spans: Iterable[tuple[int, int]], now_s: float) -> list[tuple[int, int]]:
+    """Those of `spans` that have begun at `now_s`: of the others nothing can be known, so a view ends with the one that holds now."""
+    return [(start, end) for start, end in spans if start <= now_s]
+
+
+def astray(spans: Sequence[tuple[int, int]], totals: Iterable[Total]) -> list[Total]:
+    """The totals that begin with none of `spans`: another zone's calendar made them."""
+    starts = {start for start, _ in spans}
+    return [total for total in totals if total.start not in starts]
 
 
 def _instant(text: str) -> tuple[int, int]:

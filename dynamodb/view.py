@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from rich.console import JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dynamodb.span import astray, begun
 from metering.live import Live
 from metering.total import Grain, Total
 
@@ -49,17 +50,6 @@ def totals_view(
         name = instant(start, local) if start in strays else label(grain, start, local)
         table.add_row(name, *([columns[name](total) for name in shown] if total else [_NOTHING]))
     return table
-
-
-def begun(spans: Iterable[tuple[int, int]], now_s: float) -> list[tuple[int, int]]:
-    """Those of `spans` that have begun at `now_s`: of the others nothing can be known, so a view ends with the one that holds now."""
-    return [(start, end) for start, end in spans if start <= now_s]
-
-
-def astray(spans: Sequence[tuple[int, int]], totals: Iterable[Total]) -> list[Total]:
-    """The totals that begin with none of `spans`: another zone's calendar made them."""
-    starts = {start for start, _ in spans}
-    return [total for total in totals if total.start not in starts]
 
 
 def astray_line(count: int, grain: Grain, zone: str) -> str:

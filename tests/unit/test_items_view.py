@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from dynamodb.settings import Settings, Tables
-from dynamodb.span import NoSpan, parse_span, periods, span
-from dynamodb.view import age, astray, astray_line, begun, coverage, kilo, known, label, peak, remarks, totals_view
+from dynamodb.span import NoSpan, astray, begun, parse_span, periods, span
+from dynamodb.view import age, astray_line, coverage, kilo, known, label, peak, remarks, totals_view
 from metering.live import Live
 from metering.period import Calendar
 from metering.total import Grain, Total
