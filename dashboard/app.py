@@ -38,7 +38,7 @@ def api(settings: Settings, dynamo: DynamoSettings) -> FastAPI:
 
     app = Api(title="Wattfall", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     access = Access(settings)
-    stored = Stored(Reader(client, dynamo.tables), threads, Calendar(dynamo.zone), settings.tariff, settings.settled_s, time.time)
+    stored = Stored(Reader(client, dynamo.tables), threads, Calendar(dynamo.zone), settings.prices, settings.settled_s, time.time)
     app.state.access, app.state.stored = access, stored
     app.state.streams = Streams(Watch(stored.live, settings.live_s), stored, access, time.monotonic)
     problems.install(app)

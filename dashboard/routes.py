@@ -24,7 +24,7 @@ _CSV: Final = "text/csv"
 _JSON: Final = "application/json"
 
 
-def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     """What else than 200 may come, for the OpenAPI document."""
     return {code: {"model": Problem} for code in codes}
 
@@ -33,7 +33,7 @@ _KEPT: Final = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache
 _VIEW: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {_CSV: {"schema": {"type": "string"}}}, "headers": _KEPT},
     304: {"description": "Not Modified", "headers": _KEPT},
-    **problems(401, 404, 422, 429, 503),
+    **errors(401, 404, 422, 429, 503),
 }
 Format = Annotated[Literal["json", "csv"] | None, Query(description="Goes before the header Accept.")]
 Date = Annotated[str, Path(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="A local date.", examples=["2026-10-25"])]
@@ -69,7 +69,7 @@ HasAccess = Annotated[Access, Depends(_access)]
 Admitted = Annotated[Streams, Depends(_admitted)]
 
 
-@router.post("/session", status_code=204, responses=problems(400, 401, 422, 429, 503))
+@router.post("/session", status_code=204, responses=errors(400, 401, 422, 429, 503))
 async def begin_session(request: Request, access: HasAccess, login: Login) -> Response:
     """Logs in with a name and a password: the answer leaves a cookie."""
     answer = Response(status_code=204)
@@ -77,7 +77,7 @@ async def begin_session(request: Request, access: HasAccess, login: Login) -> Re
     return answer
 
 
-@router.post("/session/bearer", status_code=204, responses=problems(401, 429, 503))
+@router.post("/session/bearer", status_code=204, responses=errors(401, 429, 503))
 async def bring_token(known: Brings, access: HasAccess) -> Response:
     """Leaves the same cookie for whoever brings a bearer token, for as long as that is valid."""
     answer = Response(status_code=204)
@@ -93,19 +93,19 @@ async def end_session(access: HasAccess) -> Response:
     return answer
 
 
-@router.get("/devices", responses=problems(401, 429, 503))
+@router.get("/devices", responses=errors(401, 429, 503))
 async def devices(known: Asks, stored: IsStored) -> Devices:
     """The devices of whoever asks."""
     return Devices(person=known.name, devices=list(known.person.devices), zone=stored.zone, today=stored.today())
 
 
-@router.get("/devices/{device}/live", responses=problems(401, 404, 429, 503))
+@router.get("/devices/{device}/live", responses=errors(401, 404, 429, 503))
 async def live(device: Owned, stored: IsStored) -> Live:
     """The newest reading."""
-    return stored.told(device, await stored.live(device))
+    return stored.answer(device, await stored.live(device))
 
 
-@router.get("/devices/{device}/live/stream", response_class=Events, responses=problems(401, 404, 429, 503))
+@router.get("/devices/{device}/live/stream", response_class=Events, responses=errors(401, 404, 429, 503))
 async def stream(device: Owned, known: Asks, streams: Admitted) -> Events:
     """The newest reading whenever it changes (server-sent events): `live` as above, or `trouble` while it cannot be read."""
     return Events(_closed(streams.of(known, device)), headers={"X-Accel-Buffering": "no"})  # nginx would keep it until it is much

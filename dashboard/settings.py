@@ -27,7 +27,7 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
+class Prices:
     """Prices of a kWh in millionths of the currency's unit (ISO 4217)."""
 
     currency: str
@@ -49,7 +49,7 @@ class Settings:
     threads: int = 16
     live_s: float = 2.0
     rate: int = 20
-    tariff: Tariff | None = None
+    prices: Prices | None = None
     settled_s: int = 72 * _HOUR_S
 
     @property
@@ -70,7 +70,7 @@ class Settings:
             threads=read("WATTFALL_DASHBOARD_THREADS", default.threads, whole(1, 256)),
             live_s=read("WATTFALL_DASHBOARD_LIVE_S", default.live_s, seconds(0.1, 60)),
             rate=read("WATTFALL_DASHBOARD_RATE", default.rate, whole(1, 100_000)),
-            tariff=_tariff(read),
+            prices=_prices(read),
             settled_s=read("WATTFALL_RESTATE_HOURS", default.settled_s, lambda text: whole(1, 8760)(text) * _HOUR_S),
         )
 
@@ -87,13 +87,13 @@ def _provider(read: Reader) -> Provider | None:
     return Provider(keys, issuer, audience)
 
 
-def _tariff(read: Reader) -> Tariff | None:
+def _prices(read: Reader) -> Prices | None:
     currency = read("WATTFALL_CURRENCY", "", _matching(_CURRENCY, "wanted is a currency's three letters such as EUR"))
     imported = read("WATTFALL_PRICE_IMPORT", 0, _price)
     exported = read("WATTFALL_PRICE_EXPORT", 0, _price)
     if not currency and (imported or exported):
         raise SettingError("WATTFALL_CURRENCY is not set; a price needs a currency such as EUR")
-    return Tariff(currency, imported, exported) if currency else None
+    return Prices(currency, imported, exported) if currency else None
 
 
 def _price(text: str) -> int:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from dashboard import views
 from dashboard.answers import Live, View
 from dashboard.limits import Threads
-from dashboard.settings import Tariff
+from dashboard.settings import Prices
 from dynamodb.reader import Reader
 from dynamodb.span import parse_span
-from metering import live as metering
+from metering.live import Live as LiveReading
 from metering.period import Calendar
 from metering.total import Grain
 
@@ -27,9 +27,9 @@ class Stored:
     """`clock`: epoch s. `settled_s`: how long after its end a period may change. All methods that ask DynamoDB raise StoreError and NoItem."""
 
     def __init__(
-        self, reader: Reader, threads: Threads, calendar: Calendar, tariff: Tariff | None, settled_s: int, clock: Callable[[], float]
+        self, reader: Reader, threads: Threads, calendar: Calendar, prices: Prices | None, settled_s: int, clock: Callable[[], float]
     ) -> None:
-        self._reader, self._threads, self._tariff = reader, threads, tariff
+        self._reader, self._threads, self._prices = reader, threads, prices
         self._calendar, self._settled_s, self._clock = calendar, settled_s, clock
 
     @property
@@ -46,12 +46,12 @@ class Stored:
         start, end = parse_span(span, self._calendar)
         totals = await self._threads.run(lambda: self._reader.totals(device, grain, start, end, self._calendar))
         now = self._clock()
-        return Aged(views.view(device, grain, span, totals, now, self._calendar, self._tariff), now >= end + self._settled_s)
+        return Aged(views.view(device, grain, span, totals, now, self._calendar, self._prices), now >= end + self._settled_s)
 
-    async def live(self, device: str) -> metering.Live | None:
+    async def live(self, device: str) -> LiveReading | None:
         """The device's live reading as it is stored."""
         return await self._threads.run(lambda: self._reader.live(device))
 
-    def told(self, device: str, live: metering.Live | None) -> Live:
+    def answer(self, device: str, live: LiveReading | None) -> Live:
         """A live reading as an answer of now."""
         return views.live(device, live, self._clock(), self._calendar.tzinfo)

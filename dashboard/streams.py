@@ -59,4 +59,4 @@ class Streams:
                 elif seen.trouble:
                     yield "event: trouble\ndata: {}\n\n"
                 else:
-                    yield f"event: live\ndata: {self._stored.told(device, seen.live).model_dump_json()}\n\n"
+                    yield f"event: live\ndata: {self._stored.answer(device, seen.live).model_dump_json()}\n\n"

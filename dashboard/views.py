@@ -9,10 +9,9 @@ from datetime import datetime, tzinfo
 from typing import Any, Final
 
 from dashboard.answers import Live, Period, Quantity, Tariff, View
-from dashboard.settings import MICRO
-from dashboard.settings import Tariff as Prices
+from dashboard.settings import MICRO, Prices
 from dynamodb.span import astray, parse_span, periods
-from metering import live as metering
+from metering.live import Live as LiveReading
 from metering.period import Calendar
 from metering.total import Grain, Total
 
@@ -44,9 +43,9 @@ def view(device: str, grain: Grain, span: str, totals: Sequence[Total], now_s: f
     )
 
 
-def live(device: str, stored: metering.Live | None, now_s: float, zone: tzinfo) -> Live:
+def live(device: str, stored: LiveReading | None, now_s: float, zone: tzinfo) -> Live:
     """The answer for a device's live reading; None is a device that never sent one."""
-    held = stored or metering.Live(device)
+    held = stored or LiveReading(device)
     return Live(
         device=device,
         as_of=datetime.fromtimestamp(now_s, zone),

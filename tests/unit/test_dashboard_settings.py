@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import Provider, Settings, Tariff
+from dashboard.settings import Prices, Provider, Settings
 from settings.environ import SettingError
 
 
 def test_nothing_set_is_a_dashboard_for_this_machine() -> None:
     assert Settings.from_environ({}) == Settings()
-    assert Settings().host == "127.0.0.1" and Settings().provider is None and Settings().tariff is None
+    assert Settings().host == "127.0.0.1" and Settings().provider is None and Settings().prices is None
 
 
 def test_a_tariff_is_exact() -> None:
     found = Settings.from_environ({"WATTFALL_CURRENCY": "EUR", "WATTFALL_PRICE_IMPORT": "0.285671", "WATTFALL_PRICE_EXPORT": "0.08"})
-    assert found.tariff == Tariff("EUR", 285_671, 80_000)
+    assert found.prices == Prices("EUR", 285_671, 80_000)
 
 
 def test_a_provider_has_all_three() -> None:

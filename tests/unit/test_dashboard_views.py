@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, reset_tzpath
 import pytest
 
 from dashboard.routes import wants_csv
-from dashboard.settings import Tariff
+from dashboard.settings import Prices
 from dashboard.views import COLUMNS, live, table, view
 from dashboard.watch import Seen, Watch
 from dynamodb.errors import StoreBusy
@@ -29,11 +29,11 @@ AMSTERDAM = Calendar("Europe/Amsterdam")
 LATER = epoch_s("2026-12-01T00:00Z")
 
 
-def shown(*totals: Total, now: int = LATER, prices: Tariff | None = None) -> Any:
+def shown(*totals: Total, now: int = LATER, prices: Prices | None = None) -> Any:
     return view("cad-000123", Grain.HOUR, "2026-10-25", totals, now, AMSTERDAM, prices)
 
 
-def quantity(prices: Tariff | None = None, **changed: Any) -> Any:
+def quantity(prices: Prices | None = None, **changed: Any) -> Any:
     return shown(hour_total(**changed), prices=prices).periods[0].total
 
 
@@ -65,7 +65,7 @@ def test_the_estimated_share_is_of_both_directions() -> None:
 
 
 def test_cost_and_credit_are_by_the_tariff_and_export_never_lowers_the_cost() -> None:
-    found = quantity(Tariff("EUR", 300_000, 80_000), import_mwh=10_000_000, export_mwh=5_000_000)
+    found = quantity(Prices("EUR", 300_000, 80_000), import_mwh=10_000_000, export_mwh=5_000_000)
     assert (found.import_cost, found.export_credit) == (3.0, 0.4)
     assert quantity().import_cost is None
 
