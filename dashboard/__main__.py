@@ -15,7 +15,7 @@ from dashboard.app import application
 from dashboard.people import People, PeopleError
 from dashboard.server import BACKLOG, server
 from dashboard.settings import Settings
-from dashboard.tokens import NoToken
+from dashboard.tokens import NoToken, own_key
 from dynamodb.settings import Settings as DynamoSettings
 from settings.environ import SettingError
 
@@ -66,11 +66,12 @@ def stopped(number: int, frame: object) -> None:
 
 
 def person(settings: Settings, asked: argparse.Namespace) -> int:
-    """Writes what is said of a person into people.json."""
+    """Writes what is said of a person into people.json; after that the folder has all that a dashboard wants."""
     password = None
     if asked.password:
         password = getpass.getpass(f"password of {asked.person}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     kept = People(settings.folder).put(asked.person, devices(asked), password)
+    own_key(settings.folder)  # so that whoever serves it from there need not write
     print(f"{asked.person} may see {', '.join(kept.devices) or 'nothing'}, {'with' if kept.password else 'without'} a password")
     return 0
 

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from starlette.routing import BaseRoute
 
 from dashboard.__main__ import main
+from dashboard.access import Access
 from dashboard.app import api
 from dashboard.settings import Settings
 from dashboard.shell import HEADERS
@@ -418,6 +419,16 @@ def test_a_mistake_is_one_line(
     assert main(arguments) == 2
     told = capsys.readouterr().err
     assert told.startswith("wattfall: ") and said in told and told.count("\n") == 1
+
+
+def test_a_folder_with_a_person_in_it_is_all_that_a_dashboard_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a secret that is mounted for reading only, and made where an identity provider is set, which has no `token`."""
+    monkeypatch.setenv("WATTFALL_DASHBOARD_DIR", str(tmp_path))
+    assert main(["person", "ada", "--devices", "home"]) == 0
+    there = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert there.keys() >= {"people.json", "key"}
+    Access(Settings(folder=tmp_path))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == there
 
 
 def test_what_is_typed_lets_somebody_in(stack: Stack, tmp_path: Path) -> None:
