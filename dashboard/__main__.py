@@ -54,10 +54,16 @@ def serve(settings: Settings) -> int:
     app = application(settings, DynamoSettings.from_environ(os.environ))
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    print(f"wattfall: the dashboard is at {address(settings, listening.getsockname()[1])}", file=sys.stderr, flush=True)
+    print(greeting(settings, listening.getsockname()[1]), file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, stopped)  # uvicorn ends in order, and then raises the signal again as it was before
     server(app).run([listening])
     return 0
+
+
+def greeting(settings: Settings, port: int) -> str:
+    """Where it is; and a line more where nobody should log in that way."""
+    bare = "\nwattfall: passwords and sessions go over the network unencrypted; an https:// address in WATTFALL_DASHBOARD_URL says that they do not"
+    return f"wattfall: the dashboard is at {address(settings, port)}{bare if settings.bare else ''}"
 
 
 def stopped(number: int, frame: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -56,6 +57,12 @@ class Settings:
     def secure(self) -> bool:
         """People reach it by HTTPS."""
         return self.url.startswith("https://")
+
+    @property
+    def bare(self) -> bool:
+        """People on other machines reach it, and not by HTTPS."""
+        host = urlsplit(self.url).hostname if self.url else self.host
+        return not self.secure and not _loops_back(host or "")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -117,6 +124,13 @@ def _url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("wanted is an address without a path, such as https://power.example.org")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _loops_back(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:

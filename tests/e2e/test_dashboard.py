@@ -171,8 +171,10 @@ def test_behind_https_the_cookie_has_the_name_that_is_described(stack: Stack, tm
     environ = {**environ_of(stack, "none", tmp_path), "WATTFALL_DASHBOARD_URL": "HTTPS://power.example.org"}
     admit(environ)
     with inside(environ) as url, httpx.Client(base_url=url) as client:
-        cookie = client.post("/v1/session", json={"person": "ada", "password": PASSWORD}).headers["set-cookie"]
+        login = client.post("/v1/session", json={"person": "ada", "password": PASSWORD})
+        cookie = login.headers["set-cookie"]
         assert cookie.startswith("__Host-wattfall=") and "Secure" in cookie
+        assert login.headers["strict-transport-security"] == "max-age=31536000"
         described = client.get("/openapi.json").json()["components"]["securitySchemes"]["APIKeyCookie"]["name"]
         assert described == "__Host-wattfall"
 
@@ -279,6 +281,7 @@ def test_every_answer_has_the_headers_and_no_other_site_may_read_it(house: House
             assert answer.status_code in (200, 401, 404, 405)
         asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
         assert not [name for name in nobody.options("/v1/devices", headers=asked).headers if name.startswith("access-control")]
+        assert "strict-transport-security" not in nobody.get("/").headers, "where people do not come by HTTPS"
 
 
 @pytest.mark.parametrize("path", ["/page", "/v1/devices/", "/v1/session/", "/docs/"])

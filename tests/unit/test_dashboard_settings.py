@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.__main__ import greeting
 from dashboard.settings import Prices, Provider, Settings
 from settings.environ import SettingError
 
@@ -68,6 +69,24 @@ def test_what_cannot_be_used_is_named(variable: str, value: str, said: str) -> N
 def test_what_is_reached_by_https_is_secure_however_it_is_written(said: str, url: str, secure: bool) -> None:
     found = Settings.from_environ({"WATTFALL_DASHBOARD_URL": said})
     assert (found.url, found.secure) == (url, secure)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "lines"),
+    [
+        ("127.0.0.1", "", 1),
+        ("::1", "", 1),
+        ("0.0.0.0", "", 2),
+        ("power.lan", "", 2),
+        ("0.0.0.0", "http://localhost:8080", 1),
+        ("0.0.0.0", "http://power.example.org", 2),
+        ("0.0.0.0", "https://power.example.org", 1),
+    ],
+)
+def test_where_others_would_log_in_unencrypted_it_is_said(host: str, url: str, lines: int) -> None:
+    said = greeting(Settings.from_environ({"WATTFALL_DASHBOARD_HOST": host, "WATTFALL_DASHBOARD_URL": url}), 8080).splitlines()
+    assert len(said) == lines and said[0].startswith("wattfall: the dashboard is at http")
+    assert all("WATTFALL_DASHBOARD_URL" in line for line in said[1:])
 
 
 def test_a_price_needs_a_currency() -> None:

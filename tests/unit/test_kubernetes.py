@@ -105,6 +105,7 @@ def test_the_folder_of_ones_own_that_the_page_shows_changes_what_is_there() -> N
     assert shown["images"][0]["name"] == BASE["images"][0]["name"]
     given = dict(each.split("=", 1) for each in generated["literals"])
     assert given.keys() <= KNOWN and Settings.from_environ(SET | given)
+    assert DashboardSettings.from_environ(SET | given).secure, "or the session's cookie is for plain HTTP as well"
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
