@@ -13,6 +13,7 @@ import yaml
 
 from agents.arguments import parser as agents
 from dashboard.__main__ import parser as dashboard
+from dashboard.server import STOP_S
 from dashboard.settings import Settings as DashboardSettings
 from docs.variables import READERS, names
 from dynamodb.__main__ import parser as dynamodb
@@ -162,6 +163,11 @@ def test_the_dashboard_believes_who_a_proxy_of_the_cluster_says_is_asking() -> N
     environ = {each["name"]: each["value"] for each in CONTAINERS["dashboard"]["env"]}
     trusted = [ip_network(one) for one in environ["FORWARDED_ALLOW_IPS"].split(",")]
     assert trusted and all(one.is_private for one in trusted)
+
+
+def test_the_dashboard_stops_after_nobody_is_sent_to_it_any_more_and_has_time_for_it() -> None:
+    waits = CONTAINERS["dashboard"]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert waits >= 5 and waits + STOP_S + 5 < PODS["dashboard"].get("terminationGracePeriodSeconds", 30), "30 is Kubernetes' own default"
 
 
 @pytest.mark.parametrize("role", ROLES)
