@@ -142,18 +142,17 @@ def wants_csv(accept: str) -> bool:
 
 def _answer(request: Request, aged: Aged, span: str, format: str | None) -> Response:
     as_csv = format == "csv" or format is None and wants_csv(request.headers.get("accept", ""))
-    # What is settled does not change with the time of the answer; of what is open that is half of what is said.
-    said = aged.view.model_dump_json(exclude={"as_of"} if aged.settled else None)
-    digest = hashlib.sha256(f"{as_csv} {said}".encode()).hexdigest()
-    tag = f'"{digest[:32]}"'
-    # Weak, since the body may be compressed on its way.
-    headers = {"ETag": f"W/{tag}", "Cache-Control": SETTLED if aged.settled else OPEN, "Vary": "Accept, Authorization, Cookie"}
-    if {tag, "*"} & {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}:
-        return Response(status_code=304, headers=headers)
+    headers = {"Cache-Control": SETTLED if aged.settled else OPEN, "Vary": "Accept, Authorization, Cookie"}
+    if aged.past:  # of what is not, the time of the answer is half of what is said
+        digest = hashlib.sha256(f"{as_csv} {aged.view.model_dump_json(exclude={'as_of'})}".encode()).hexdigest()
+        tag = f'"{digest[:32]}"'
+        headers["ETag"] = f"W/{tag}"  # weak, since the body may be compressed on its way
+        if {tag, "*"} & {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}:
+            return Response(status_code=304, headers=headers)
     if as_csv:
         headers["Content-Disposition"] = f'attachment; filename="{aged.view.device.replace(":", "_")}-{span}.csv"'
         return Response(table(aged.view), headers=headers, media_type=_CSV)
-    return Response(aged.view.model_dump_json() if aged.settled else said, headers=headers, media_type=_JSON)
+    return Response(aged.view.model_dump_json(), headers=headers, media_type=_JSON)
 
 
 async def _closed(events: AsyncGenerator[str, None]) -> AsyncIterator[str]:

@@ -17,10 +17,15 @@ from metering.total import Grain
 
 
 class Aged(NamedTuple):
-    """A view, and whether its periods are so long past that their totals change no more, unless a device hands in what it kept for longer."""
+    """A view, and whether its periods are so long past that it says the same from now on, unless a device hands in what it kept for longer."""
 
     view: View
-    settled: bool
+    past: bool
+
+    @property
+    def settled(self) -> bool:
+        """And nothing is missing that a device may still have: by its own time, which may stand still, its hours are open yet."""
+        return self.past and all(period.total for period in self.view.periods)
 
 
 class Stored:
