@@ -96,19 +96,20 @@ class Tokens:
         if keys is None:
             claims = self._read(token, self._own_key, ["HS256"], _DEVELOPMENT)
         else:
-            claims = self._read(token, keys.of(token), _PUBLIC, keys.provider.audience, keys.provider.issuer)
-        return Bearer(claims["sub"], int(claims["exp"]))
+            claims = self._read(token, keys.of(token), _PUBLIC, keys.provider.audience, keys.provider.issuer, _LEEWAY_S)
+        return Bearer(claims["sub"], claims["exp"])
 
     def _sign(self, audience: str, until: int, claims: dict[str, str]) -> str:
         return jwt.encode({**claims, "aud": audience, "exp": until}, self._own_key, algorithm="HS256")
 
-    def _read(self, token: str, key: Any, algorithms: list[str], audience: str, issuer: str | None = None) -> dict[str, Any]:
+    def _read(self, token: str, key: Any, algorithms: list[str], audience: str, issuer: str | None = None, leeway_s: int = 0) -> dict[str, Any]:
+        """Its claims; `exp` is until when it is believed. Raises NoToken."""
         # Only the library's look at its own clock is switched off: time is an argument here.
         options: Any = {"require": ["exp", "sub", "aud"], "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
             claims: dict[str, Any] = jwt.decode(token, key, algorithms=algorithms, audience=audience, issuer=issuer, options=options)
-            now = self._clock()
-            if not now < int(claims["exp"]) + _LEEWAY_S or int(claims.get("nbf", 0)) > now + _LEEWAY_S:
+            now, claims["exp"] = self._clock(), int(claims["exp"]) + leeway_s
+            if not now < claims["exp"] or int(claims.get("nbf", 0)) > now + leeway_s:
                 raise NoToken("it is not valid now")
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
             raise NoToken(str(error)) from None
