@@ -18,6 +18,7 @@ from dashboard.settings import Settings
 from dashboard.tokens import NoToken, own_key
 from dynamodb.settings import Settings as DynamoSettings
 from settings.environ import SettingError
+from streams import logs
 
 MISTAKE = 2
 EXAMPLE = """example:
@@ -51,11 +52,13 @@ def parser() -> argparse.ArgumentParser:
 
 def serve(settings: Settings) -> int:
     """Answers until it is stopped."""
+    form = logs.form(os.environ)
     app = application(settings, DynamoSettings.from_environ(os.environ))
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     print(greeting(settings, listening.getsockname()[1]), file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, stopped)  # uvicorn ends in order, and then raises the signal again as it was before
+    logs.begin(form)
     server(app).run([listening])
     return 0
 

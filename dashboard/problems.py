@@ -57,6 +57,11 @@ class Api(FastAPI):
         return document
 
 
+def log_unread(error: Exception) -> None:
+    """Why what is stored could not be read: in DynamoDB's words; of an item that is not ours no more than that, since an error would quote it."""
+    _log.warning("what is stored cannot be read: %s", str(error) if isinstance(error, StoreError) else type(error).__name__)
+
+
 def install(app: FastAPI) -> None:
     """Makes every error of the application a problem."""
     app.add_exception_handler(HTTPException, _refused)
@@ -84,7 +89,7 @@ async def _no_span(request: Request, error: Exception) -> Response:
 
 async def _store(request: Request, error: Exception) -> Response:
     """The cause is for who runs it: it names tables and credentials."""
-    _log.warning("DynamoDB: %s", error)
+    log_unread(error)
     seconds = getattr(error, "retry_after", None) or RETRY_S
     return problem(503, "What is stored cannot be read at the moment.", retry(seconds))
 

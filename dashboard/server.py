@@ -76,6 +76,7 @@ def server(app: ASGIApp, protocol: type[Punctual] = Punctual) -> Server:
             app,
             http=protocol,
             ws="none",
+            log_config=None,  # uvicorn would have handlers of its own
             log_level="warning",
             access_log=False,
             server_header=False,

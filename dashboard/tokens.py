@@ -156,7 +156,7 @@ class ProviderKeys:
             document = json.loads(asyncio.run(_fetched(place, self._patience_s)) if place.startswith("https://") else Path(place).read_bytes())
             return {key.key_id: key for key in jwt.PyJWKSet(document["keys"]).keys}
         except (aiohttp.ClientError, OSError, ValueError, TypeError, LookupError, AttributeError, jwt.PyJWTError) as error:
-            _log.warning("the identity provider's keys (%s): %r", place, error)
+            _log.warning("the identity provider's keys (%s): %s", place, repr(error))  # it speaks of them alone
             return {}
 
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, NamedTuple
 
+from dashboard.problems import log_unread
 from dynamodb.errors import StoreError
 from dynamodb.items import NoItem
 from metering.live import Live
@@ -78,7 +79,9 @@ class Watch:
             try:
                 channel.tell(Seen(await self._read(device)))
             except Exception as error:  # whatever it is, they are told, and the next look may bring it
-                if not isinstance(error, StoreError | NoItem):
-                    _log.exception("the live reading of %s", device)
+                if isinstance(error, StoreError | NoItem):
+                    log_unread(error)
+                else:
+                    _log.exception("a live reading cannot be read")
                 channel.tell(Seen(channel.seen.live if channel.seen else None, trouble=True))
             await asyncio.sleep(self._every_s)

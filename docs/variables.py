@@ -60,7 +60,10 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
         "0",
         "where `/metrics`, `/live` and `/ready` answer, on all interfaces; of a `worker`'s two processes the sinks take the next; 0: nowhere",
     ),
-    "WATTFALL_LOG_FORMAT": ("auto", "what a worker says: a line of text, or a JSON object a line; auto: text on a terminal, JSON elsewhere"),
+    "WATTFALL_LOG_FORMAT": (
+        "auto",
+        "what workers and the dashboard say: a line of text, or a JSON object a line; auto: text on a terminal, JSON elsewhere",
+    ),
     "WATTFALL_TABLE_LIVE": ("wattfall-live", "DynamoDB table of live readings"),
     "WATTFALL_TABLE_HOURS": ("wattfall-hours", "DynamoDB table of hours"),
     "WATTFALL_TABLE_DAYS": ("wattfall-days", "DynamoDB table of days"),

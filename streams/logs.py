@@ -16,17 +16,17 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 import orjson
-from aiokafka.errors import KafkaError
 
 from settings.environ import Reader, one_of
 from streams.exits import Exit
 
 EVERY_S: Final = 30.0
 FORMS: Final = ("auto", "text", "json")
-SELDOM: Final = ("aiokafka", "faust", "mode")
-"""A broker that is away makes aiokafka say the same a hundred times a second."""
-OF_THE_WORLD: Final = (OSError, KafkaError, RuntimeError)
-"""Errors that speak of brokers, files and time limits. Others, such as KeyError, name what was looked at, which may be a device or a reading."""
+SELDOM: Final = ("aiokafka", "faust", "mode", "dashboard")
+"""A broker that is away makes aiokafka say the same a hundred times a second, and a DynamoDB that is away the dashboard at each request."""
+OF_THE_WORLD: Final = (OSError, RuntimeError)
+"""Errors that speak of brokers (aiokafka's are RuntimeErrors), files and time limits. Others, such as KeyError, name what was looked at, which may
+be a device or a reading."""
 log: Final = logging.getLogger("wattfall")
 
 

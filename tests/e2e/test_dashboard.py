@@ -406,6 +406,7 @@ def test_who_is_taken_out_sees_nothing_from_the_next_request_on(house: House) ->
         ({"WATTFALL_DASHBOARD_PORT": "many"}, ["serve"], "WATTFALL_DASHBOARD_PORT='many': must be a whole number from 0 to 65535"),
         ({"AWS_REGION": ""}, ["serve"], "AWS_REGION is not set"),
         ({"WATTFALL_DASHBOARD_HOST": "192.0.2.1"}, ["serve"], "assign requested address"),
+        ({"WATTFALL_LOG_FORMAT": "xml"}, ["serve"], "WATTFALL_LOG_FORMAT='xml': must be"),
         ({}, ["person", "ada", "--password"], "at least 10 characters"),
         ({}, ["person", "ada", "--devices", "home,=1+1"], "'=1+1' is no device"),
     ],

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from dashboard.server import Punctual, server
+from streams.logs import Json
 from tests.dashboards import listening
 
 LARGE: Final = 32 << 20
@@ -49,6 +54,26 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 def port() -> Iterator[int]:
     with listening(server(answer, Hasty)) as url:
         yield int(url.rsplit(":", 1)[1])
+
+
+def test_a_bug_is_a_line_of_the_log_like_all_others_and_quotes_nothing() -> None:
+    device = "cad-000123"
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raise KeyError(device)
+
+    handler = logging.StreamHandler(said := io.StringIO())
+    handler.setFormatter(Json())
+    logging.getLogger().addHandler(handler)
+    try:
+        with listening(server(broken)) as url:
+            assert httpx.get(url).status_code == 500
+    finally:
+        logging.getLogger().removeHandler(handler)
+    (line,) = said.getvalue().splitlines()
+    told = json.loads(line)
+    assert told["level"] == "error" and told["exception"].endswith("KeyError") and device not in line
 
 
 @asynccontextmanager

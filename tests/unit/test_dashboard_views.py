@@ -153,16 +153,26 @@ async def test_two_who_look_at_one_device_ask_once_and_both_see_what_changes() -
         assert await anext(one) == await anext(other) == Seen(stored.live)
 
 
-@pytest.mark.parametrize("fault", [StoreBusy("not now"), NoItem("no live reading"), RuntimeError("a bug")], ids=lambda fault: type(fault).__name__)
-async def test_trouble_is_told_once_with_what_was_known_and_so_is_its_end(fault: Exception) -> None:
+@pytest.mark.parametrize(
+    ("fault", "logged"),
+    [
+        (StoreBusy("not now"), "what is stored cannot be read: not now"),
+        (NoItem("no live reading: KeyError('cad-000123')"), "what is stored cannot be read: NoItem"),
+        (RuntimeError("a bug"), "a live reading cannot be read"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+async def test_trouble_is_told_once_with_what_was_known_and_so_is_its_end(fault: Exception, logged: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says what it was, and not of whom."""
     stored = Table()
-    stored.live = Live("d", power_mw=1, power_at=1)
-    async with aclosing(Watch(stored.read, every_s=0).follow("d", 10)) as following:
+    stored.live = Live("cad-000123", power_mw=1, power_at=1)
+    async with aclosing(Watch(stored.read, every_s=0).follow("cad-000123", 10)) as following:
         assert await anext(following) == Seen(stored.live)
         stored.fault = fault
         assert await anext(following) == Seen(stored.live, trouble=True)
         stored.fault = None
         assert await anext(following) == Seen(stored.live)
+    assert set(caplog.messages) == {logged}
 
 
 async def test_where_nothing_changes_something_is_said_all_the_same() -> None:
