@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from dashboard.answers import Problem
 from dynamodb.errors import StoreError
@@ -38,6 +39,18 @@ def retry(seconds: float) -> dict[str, str]:
 
 class Api(FastAPI):
     """Says in its OpenAPI document that errors are problems, where FastAPI would call them plain JSON; and what may happen on every route."""
+
+    def setup(self) -> None:
+        """Answers with it; the bytes are made once, since anybody may ask for them as often as they like."""
+
+        @cache
+        def document() -> bytes:
+            return bytes(JSONResponse(self.openapi()).body)
+
+        async def answer(request: Request) -> Response:
+            return Response(document(), media_type=JSONResponse.media_type)
+
+        self.add_route("/openapi.json", answer, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
         """As ever."""

@@ -167,7 +167,18 @@ def test_what_may_happen_on_every_route_is_described_for_every_route(house: Hous
     assert document["components"]["schemas"].keys() >= {"View", "Problem"} and "HTTPValidationError" not in document["components"]["schemas"]
 
 
-def test_behind_https_the_cookie_has_the_name_that_is_described(stack: Stack, tmp_path: Path) -> None:
+async def test_what_it_says_of_itself_is_made_once_however_often_anybody_asks(house: House) -> None:
+    with surrounded(house.environ):
+        app = api(Settings.from_environ(house.environ), DynamoSettings.from_environ(house.environ))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as nobody:
+        first = await nobody.get("/openapi.json")
+        app.openapi_schema = {"paths": {}}  # whoever makes it again makes it of this
+        again = await nobody.get("/openapi.json")
+    assert first.json()["paths"] and first.headers["content-type"] == "application/json"
+    assert again.content == first.content
+
+
+def test_behind_https_the_cookie_is_for_https_and_has_the_name_that_is_described(stack: Stack, tmp_path: Path) -> None:
     environ = {**environ_of(stack, "none", tmp_path), "WATTFALL_DASHBOARD_URL": "HTTPS://power.example.org"}
     admit(environ)
     with inside(environ) as url, httpx.Client(base_url=url) as client:
