@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from dashboard.people import SHORTEST_PASSWORD, People, PeopleError, Person, knows
 from dashboard.settings import Provider
@@ -35,8 +35,10 @@ def clock() -> Clock:
     return Clock()
 
 
-def key_set(path: Path, **keys: rsa.RSAPrivateKey) -> Path:
-    said = [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": name, "alg": "RS256"} for name, key in keys.items()]
+def key_set(path: Path, algorithm: str = "RS256", **keys: Any) -> Path:
+    """As a provider publishes it: of private keys the public ones."""
+    to_jwk = jwt.get_algorithm_by_name(algorithm).to_jwk
+    said = [{**to_jwk(key.public_key(), as_dict=True), "kid": name, "alg": algorithm} for name, key in keys.items()]
     path.write_text(json.dumps({"keys": said}))
     return path
 
@@ -118,6 +120,27 @@ def test_a_providers_token_names_a_person(provided: Tokens) -> None:
 def test_any_other_is_refused(provided: Tokens, token: str) -> None:
     with pytest.raises(NoToken):
         provided.read_bearer(token)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"),
+    [
+        ("RS256", PRIVATE),
+        ("PS256", PRIVATE),
+        ("ES256", ec.generate_private_key(ec.SECP256R1())),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+    ],
+    ids=["RS256", "PS256", "ES256", "EdDSA"],
+)
+def test_a_provider_signs_with_what_it_likes_of_these(tmp_path: Path, clock: Clock, algorithm: str, key: Any) -> None:
+    place = key_set(tmp_path / "keys.json", algorithm, first=key)
+    tokens = Tokens(OWN, clock, ProviderKeys(Provider(str(place), "https://id.example", "wattfall"), clock))
+    assert tokens.read_bearer(signed(key, algorithm)).person == "auth0|ada"
+
+
+def test_a_key_is_good_for_the_algorithm_that_it_says_and_for_no_other(provided: Tokens) -> None:
+    with pytest.raises(NoToken):
+        provided.read_bearer(signed(algorithm="PS256"))
 
 
 def test_where_there_is_a_provider_we_make_no_tokens(provided: Tokens) -> None:
