@@ -29,7 +29,7 @@ from dashboard.app import api
 from dashboard.settings import Settings
 from dashboard.shell import HEADERS
 from dashboard.streams import MOST
-from dynamodb.client import writing_client
+from dynamodb.client import viewing_client, writing_client
 from dynamodb.settings import Settings as DynamoSettings
 from metering.live import Live
 from tests.dashboards import PASSWORD, House, admit, command, environ_of, furnished, inside, people, send_live, surrounded, token
@@ -214,6 +214,26 @@ def test_a_view_is_what_is_stored(house: House, ada: httpx.Client, kind: str, sp
         assert round(told["covered_s"] * 1000) == total.covered_ms
         assert (told["readings"], told["resets"], told["method"]) == (total.readings, total.resets, total.method)
         assert told["import_cost"] == pytest.approx(total.import_mwh * 0.30 / 1e6, abs=0.00006)
+
+
+async def test_a_view_is_one_query_and_a_live_reading_one_item(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which DynamoDB is asked when the API is: nothing is fetched a second time, and no hours for a month."""
+    sent: list[str] = []
+
+    def overheard(threads: int) -> Any:
+        client = viewing_client(threads)
+        client.meta.events.register("before-send.dynamodb", lambda event_name, **_: sent.append(event_name.rpartition(".")[2]))
+        return client
+
+    monkeypatch.setattr("dashboard.app.viewing_client", overheard)
+    with surrounded(house.environ):
+        app = api(Settings.from_environ(house.environ), DynamoSettings.from_environ(house.environ))
+    bearer = {"Authorization": f"Bearer {house.tokens['ada']}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here/v1/devices/home/", headers=bearer) as ada:
+        for path, asked in (("day/2026-10-25", "Query"), ("month/2026-10", "Query"), ("year/2026", "Query"), ("live", "GetItem")):
+            assert (await ada.get(path)).status_code == 200
+            assert sent == [asked], path
+            sent.clear()
 
 
 def test_days_of_23_and_25_hours_are_as_they_are(ada: httpx.Client) -> None:
