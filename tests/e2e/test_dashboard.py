@@ -20,6 +20,7 @@ import hypothesis
 import pytest
 import schemathesis
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 from starlette.routing import BaseRoute
 
@@ -51,6 +52,13 @@ MATRIX: Final = {
     "GET /v1/devices/{device}/year/{year}": (OWNER, 200),
 }
 """Every route: who may call it, and what they get."""
+FUZZED: Final = [
+    (route, mode)
+    for route in MATRIX
+    for mode in GenerationMode
+    if "/v1/" in route and not route.endswith("/stream") and (route, mode) != ("DELETE /v1/session", GenerationMode.NEGATIVE)
+]
+"""All but streams, which go on; and nothing can be wrong with what asks for nothing."""
 EXAMPLES: Final = {"date": "2026-10-25", "month": "2026-10", "year": "2026"}
 VIEWS: Final = [("day", "2026-10-24"), ("day", "2026-10-25"), ("day", "2026-03-29"), ("month", "2026-10"), ("year", "2026")]
 
@@ -126,15 +134,15 @@ def described(house: House) -> Iterator[Any]:
         yield schemathesis.openapi.from_url(f"{url}/openapi.json")
 
 
-@pytest.mark.parametrize("route", [route for route in MATRIX if "/v1/" in route and not route.endswith("/stream")])
-def test_whatever_is_asked_is_answered_as_the_api_says(house: House, described: Any, route: str) -> None:
-    """Once of whatever device, once of one's own."""
+@pytest.mark.parametrize(("route", "mode"), FUZZED)
+def test_whatever_is_asked_is_answered_as_the_api_says(house: House, described: Any, route: str, mode: GenerationMode) -> None:
+    """What the API describes and what it does not; once of whatever device, once of one's own."""
     method, _, path = route.partition(" ")
     addresses = (f"198.51.{number // 250}.{number % 250}" for number in itertools.count())  # or there is soon an end to trying
     checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
     @hypothesis.settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
-    @hypothesis.given(case=described[path][method].as_strategy())
+    @hypothesis.given(case=described[path][method].as_strategy(generation_mode=mode))
     def asked(case: Any) -> None:
         for device in (case.path_parameters["device"], "home") if "device" in case.path_parameters else (None,):
             if device:
