@@ -17,8 +17,10 @@ from typing import Any, Final
 
 import httpx
 import hypothesis
+import jwt
 import pytest
 import schemathesis
+from cryptography.hazmat.primitives.asymmetric import ec
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
@@ -423,6 +425,27 @@ def test_a_dynamodb_that_is_away_is_said_and_named_to_nobody(stack: Stack, tmp_p
         assert "127.0.0.1" not in problem(answer, 503)["detail"] and int(answer.headers["retry-after"]) >= 1
         with client.stream("GET", "/v1/devices/home/live/stream") as stream:
             assert next(line for line in stream.iter_lines() if line.startswith("event:")) == "event: trouble"
+
+
+def test_who_comes_through_a_proxy_that_sends_a_providers_token_each_time_needs_no_cookie(house: House, tmp_path: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = {**jwt.get_algorithm_by_name("ES256").to_jwk(private.public_key(), as_dict=True), "kid": "first"}
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [public]}))
+    provider = {"KEYS": str(tmp_path / "keys.json"), "ISSUER": "https://id.example", "AUDIENCE": "wattfall"}
+
+    def sent(lasts_s: int) -> dict[str, str]:
+        claims = {"sub": "ada", "iss": "https://id.example", "aud": "wattfall", "exp": int(time.time()) + lasts_s}
+        return {"Authorization": f"Bearer {jwt.encode(claims, private, 'ES256', {'kid': 'first'})}"}
+
+    environ = {**house.environ, **{f"WATTFALL_DASHBOARD_{name}": value for name, value in provider.items()}}
+    with inside(environ) as url, httpx.Client(base_url=url, headers=sent(300), timeout=10) as browser:
+        for path in ("/", "/page/main.js", "/v1/devices", "/v1/devices/home/day/2026-10-25", "/v1/devices/home/live"):
+            assert browser.get(path).status_code == 200, path
+        with browser.stream("GET", "/v1/devices/home/live/stream") as stream:
+            assert next(line for line in stream.iter_lines() if line.startswith("data:"))
+        assert browser.delete("/v1/session").status_code == 204 and browser.get("/v1/devices").status_code == 200, "to log out is the proxy's"
+        assert not browser.cookies
+        assert browser.get("/v1/devices", headers=sent(-60)).status_code == 401, "which has to send a new one in time"
 
 
 def test_who_is_taken_out_sees_nothing_from_the_next_request_on(house: House) -> None:
