@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.dashboard import DASHBOARD
 from tests.mutants.erases import ERASES
 from tests.mutants.hops import HOPS
 from tests.mutants.mutant import Mutant
 from tests.mutants.rules import RULES
 from tests.mutants.sinks import SINKS
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*HOPS, *SINKS, *RULES, *ERASES)
+MUTANTS: Final[tuple[Mutant, ...]] = (*HOPS, *SINKS, *RULES, *ERASES, *DASHBOARD)
