@@ -54,6 +54,9 @@ class Account:
         self.seen: Counter[TopicPartition] = Counter()
         self.stored: Counter[TopicPartition] = Counter()
         self.positions: Counter[TopicPartition] = Counter()
+        self.counted: dict[TopicPartition, Counter[str]] = {}
+        self.told: Counter[TopicPartition] = Counter()  # totals in a level topic
+        self.first: Counter[TopicPartition] = Counter()  # of these, each that was the first of its period, or the first since an erase
         self.newest: dict[tuple[str, Grain, int], Total] = {}
 
     def take(self, sending: Sending, timestamp: int) -> None:
@@ -79,7 +82,7 @@ class Account:
 
     def _position(self, table: TopicPartition, kept: Position) -> None:
         assert kept.position >= self.positions[table], f"{table} goes back to {kept.position}"
-        self.positions[table] = kept.position
+        self.positions[table], self.counted[table] = kept.position, Counter(kept.outcomes)
         if table.topic == table_of("hours"):
             assert kept.outcomes == self.outcomes[table.partition][kept.position], f"{table} at {kept.position}"
 
@@ -88,11 +91,13 @@ class Account:
         if erase is not None:
             self.newest = {key: total for key, total in self.newest.items() if key[:2] != (erase.device, GRAINS[tp.topic])}
         elif record.value is not None:
-            self._total(tp.partition, record.key, total_from_json(record.value))
+            self._total(tp, record.key, total_from_json(record.value))
 
-    def _total(self, partition: int, key: bytes, total: Total) -> None:
+    def _total(self, tp: TopicPartition, key: bytes, total: Total) -> None:
         held = self.newest.get((total.device, total.grain, total.start))
-        assert key == total_key(total.device, total.start) and partition == partition_of(total.device.encode(), PARTITIONS)
+        self.told[tp] += 1
+        self.first[tp] += held is None
+        assert key == total_key(total.device, total.start) and tp.partition == partition_of(total.device.encode(), PARTITIONS)
         assert held is None or held.version < total.version and held.content != total.content, f"{total} after {held}"
         self.newest[total.device, total.grain, total.start] = total
 
@@ -125,6 +130,18 @@ class Account:
             assert self.positions[TopicPartition(table_of("hours"), partition)] == len(self.broker.logs[TopicPartition("readings", partition)])
             assert self._refused("rejected", partition) == sorted(oracle.rejected, key=str)
             assert self._refused("late", partition) == sorted([(offset, "late", places) for offset, places in oracle.late], key=str)
+        for hop, partition in PLACES:
+            if hop != "hours":
+                self._parts(TopicPartition(table_of(hop), partition), TopicPartition(SOURCES[hop], partition))
+
+    def _parts(self, table: TopicPartition, source: TopicPartition) -> None:
+        """Each total of the level below was counted once, and whatever came after it corrected it. Compaction may have taken some of them before."""
+        outcomes = self.counted.get(table, Counter())
+        keys = {(total.device, total.start) for total in self.newest.values() if total.grain is GRAINS[source.topic]}
+        known = sum(partition_of(device.encode(), PARTITIONS) == source.partition for device, _ in keys)
+        assert self.positions[table] == len(self.broker.logs[source])
+        assert outcomes.keys() <= {"counted", "corrected"}, f"{table}: {outcomes}"
+        assert known <= outcomes["counted"] <= self.first[source] and outcomes.total() <= self.told[source], f"{table}: {outcomes}"
 
     def _refused(self, topic: str, partition: int) -> list[tuple[int, str, list[int] | None]]:
         found = []

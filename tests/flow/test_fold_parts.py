@@ -81,6 +81,17 @@ def test_hours_add_up_to_their_day() -> None:
     assert changes.outcomes == {"counted": 2}
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_first_of_a_part_is_counted_what_is_newer_corrects_it_and_the_rest_are_duplicates(restarts: bool) -> None:
+    bench = Bench()
+    bench.take(hour(MIDNIGHT, 5, 10), hour(MIDNIGHT + HOUR, 7, 11), hour(MIDNIGHT, 6, 12), hour(MIDNIGHT, 6, 12), hour(MIDNIGHT, 5, 10))
+    assert bench.checkpoint().outcomes == {"counted": 2, "corrected": 1, "duplicate": 2}
+    if restarts:
+        bench.restart()
+    bench.take(hour(MIDNIGHT, 6, 12), hour(MIDNIGHT, 8, 13), hour(MIDNIGHT + 2 * HOUR, 1, 14))
+    assert bench.checkpoint().outcomes == {"counted": 1, "corrected": 1, "duplicate": 1}
+
+
 def test_a_part_that_is_no_newer_is_a_duplicate_and_changes_nothing() -> None:
     bench = Bench()
     bench.take(hour(MIDNIGHT, 5, 10))
