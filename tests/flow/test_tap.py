@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -65,9 +66,9 @@ class Sink:
 class Scene:
     """A tap on one topic, and the commits it makes."""
 
-    def __init__(self, *, stopping: bool = False, broken: bool = False) -> None:
+    def __init__(self, *, stopping: bool = False, broken: bool = False, go_on: bool = False) -> None:
         self.sink, self.commits, self.broken = Sink(), list[dict[TP, int]](), broken
-        self.tap = Tap("hours", self.sink, commit=self.commit, leave=leave, stopping=lambda: stopping)
+        self.tap = Tap("hours", self.sink, commit=self.commit, leave=leave, stopping=lambda: stopping, go_on=go_on)
 
     async def commit(self, offsets: Mapping[TP, int]) -> None:
         if self.broken:
@@ -174,6 +175,17 @@ def test_the_commit_decides_where_a_partition_starts_until_it_runs() -> None:
     assert (it.tap.position(0), it.tap.trusts_commits("anything")) == (None, True)
     it.tap.start(0, 5, 1)
     assert it.tap.position(0) == 5
+
+
+def test_a_lost_range_ends_the_process() -> None:
+    with pytest.raises(Left, match=r"hours/0: retention removed \[5, 9\) before it was stored; WATTFALL_LOST_RANGE=continue") as left:
+        Scene().tap.lost(0, 5, 9)
+    assert left.value.code is Exit.LOST_RANGE
+
+
+def test_a_lost_range_is_told_where_a_setting_allows_to_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    Scene(go_on=True).tap.lost(0, 5, 9)
+    assert caplog.record_tuples == [("wattfall.tap", logging.ERROR, "hours/0: retention removed [5, 9) before it was stored; going on without it")]
 
 
 def test_a_tap_closes_though_a_commit_fails_at_the_very_moment_that_it_is_cancelled() -> None:
