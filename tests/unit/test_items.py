@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from dynamodb.conditions import LiveUpdate, judge_live, judge_total, put_total, update_live
 from dynamodb.errors import ItemRejected, LogsMixed, Retired, StoreBusy
 from dynamodb.items import NoItem, between, live_from_item, mortal, sort_key, total_from_item, total_to_item
+from dynamodb.settings import Settings
 from dynamodb.span import periods
+from dynamodb.store import DynamoStore
 from metering.live import Live
 from metering.period import Calendar
 from metering.total import Grain, Method, Total
+from tests.memory_dynamodb import MemoryClient
 from tests.sample_totals import epoch_s, hour_total
 
 LONDON = Calendar("Europe/London")
@@ -58,6 +61,16 @@ def test_zeros_and_nulls_are_left_out() -> None:
     empty = empty._replace(method=None, power_min_mw=None, power_max_mw=None, power_max_at=None, first_at=None, last_at=None)
     assert empty.absent
     assert set(total_to_item(empty, 3, LONDON, KEEP_S)) == {"pk", "sk", "e", "o", "p", "ttl"}
+
+
+async def test_an_hour_may_be_deleted_when_it_was_kept_for_as_long_as_is_set_and_a_day_never() -> None:
+    client = MemoryClient()
+    store = DynamoStore(client, Settings(keep_hours_s=KEEP_S))  # type: ignore[arg-type]
+    hour = hour_total()
+    for total in (hour, hour._replace(grain=Grain.DAY)):
+        await store.put_total(total, 3)
+    store.close()
+    assert [item.get("ttl") for item in client.items.values()] == [{"N": str(hour.end + KEEP_S)}, None]
 
 
 def item_size(item: dict[str, Any]) -> int:
