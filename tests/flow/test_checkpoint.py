@@ -1,4 +1,4 @@
-"""What a checkpoint writes of a record that was refused."""
+"""What a checkpoint writes of a record that was refused, and how long each part of it may take."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import ConsumerRecord
 
 from metering.errors import Reason
-from streams.checkpoint import BATCH_BYTES, KEY_BYTES, WHOLE_BYTES, original
+from streams.checkpoint import BATCH_BYTES, CHECKPOINT_S, KEY_BYTES, REQUEST_S, TRANSACTION_S, WHOLE_BYTES, original
 from streams.fold import Refusal
 from streams.topics import REFUSED_BYTES
 
@@ -61,3 +61,8 @@ def test_whatever_was_refused_fits_into_the_topic(size: int) -> None:
     assert batch.append(key=key, value=kept, timestamp=None, headers=headers) is not None
     batch.close()
     assert len(batch._build()) <= REFUSED_BYTES
+
+
+def test_a_request_gives_up_before_its_checkpoint_and_that_before_the_broker_ends_the_transaction() -> None:
+    """Else a checkpoint would fail because of one lost answer, or its transaction would be ended while it is under way."""
+    assert 2 * REQUEST_S < CHECKPOINT_S < TRANSACTION_S
