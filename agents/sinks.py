@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agents.ground import check_live, survey, watch_retirement
+from agents.ground import Ground, check_live, survey, watch_retirement
 from agents.readings_to_live import add_readings_to_live, lives
 from agents.store_sink import FaultyStore, Rejecter, StoreSink, Values
 from agents.stored_guard import check_tables
@@ -29,15 +29,20 @@ def run_sinks(settings: Settings, kept: DynamoSettings) -> None:
     store: Store = DynamoStore(writing_client(kept.threads), kept)
     if faults.armed is not None:
         store = FaultyStore(store)
-    rejected = Rejecter(settings.brokers, ground.topics.rejected)
+    add_sinks(app, ground, store, kept)
+    app.keep_watch(lambda: watch_retirement(ground, app.leave))
+    run(app)
+
+
+def add_sinks(app: App, ground: Ground, store: Store, kept: DynamoSettings) -> None:
+    """Declares the agents: the live values and the totals of each level into the store, each at its own interval."""
+    topics, flush, rules = ground.topics, kept.flush, ground.settings.rules
+    rejected = Rejecter(ground.settings.brokers, topics.rejected)
 
     def sink(name: str, values: Values, flush_s: float) -> StoreSink:
         return StoreSink(name, values, store, kept, flush_s=flush_s, rejected=rejected, leave=app.leave)
 
-    topics, flush = ground.topics, kept.flush
-    add_readings_to_live(app, topics.readings, sink("live", lives(settings.rules, ground.partitions, settings.epoch), flush.live))
-    calendar = Calendar(settings.rules.zone)
+    add_readings_to_live(app, topics.readings, sink("live", lives(rules, ground.partitions, ground.settings.epoch), flush.live))
+    calendar = Calendar(rules.zone)
     for grain, topic, flush_s in zip(Grain, topics.levels, (flush.hours, flush.days, flush.months), strict=True):
         add_totals_to_dynamodb(app, topic, sink(f"{grain}s", totals(topic, grain, calendar), flush_s))
-    app.keep_watch(lambda: watch_retirement(ground, app.leave))
-    run(app)
