@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from typing import Any, NoReturn
@@ -18,12 +19,13 @@ from streams.checkpoint import Destinations
 from streams.exits import Exit
 from streams.fold import Changes, Load
 from streams.guard import GUARD_KEY, Guard
-from streams.hop import LOST, Hop
+from streams.hop import FENCE_S, LOST, Hop
 from streams.lane import Lane, LaneSettings
 from streams.metrics import RECORDS, Spread
 from streams.position import Position, position_key
 from streams.source import CHECKPOINTED
 from tables.stores import MemoryStore, Row
+from tests.process import Process
 
 TO = Destinations("readings", "table", "hours", "rejected", "late", "group")
 
@@ -223,6 +225,26 @@ def test_a_checkpoints_own_commit_is_no_position_once_the_table_is_gone() -> Non
     it = Scene()
     assert not it.hop.trusts_commits(CHECKPOINTED)
     assert it.hop.trusts_commits("replay")
+
+
+class StuckHop(Hop):
+    """The product's, whose brokers do not answer."""
+
+    async def fence(self, partition: int, share: float) -> Lane:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_a_fence_that_takes_longer_than_its_limit_ends_the_process() -> None:
+    process, shared = Process(), Scene().hop.shared
+    hop = StuckHop(dataclasses.replace(shared, leave=process.leave), brokers=Brokers(), scope="app", step_back=lambda *_: None)
+    process.run(hop.open([0, 1]))
+    process.later(FENCE_S - 1)
+    assert process.left is None
+    process.later(1)
+    process.kill()
+    assert process.left is Exit.FENCE_FAILED
+    assert process.cause == "hours: could not fence [0, 1] within 10 s: TimeoutError()"
 
 
 def test_a_lost_range_ends_the_process() -> None:
