@@ -95,6 +95,9 @@ class Thread:
     def committed_offsets(self, tps: Collection[TopicPartition]) -> dict[TP, OffsetAndMetadata]:
         return self.committed
 
+    def assignment(self) -> set[TP]:
+        return {READINGS}
+
     def seek(self, tp: TP, offset: int) -> None:
         self.asked.append(("seek", offset))
 
@@ -134,7 +137,7 @@ class Scene:
     def __init__(self) -> None:
         self.process, self.taker, self.batches = Process(), Taker(), list[Batch]()
         self.app = SmallApp(self.process)
-        self.app.add_source(self.taker)
+        self.channel = self.app.add_source(self.taker)
         self.process.run(self.connect())
 
     async def connect(self) -> None:
@@ -261,7 +264,12 @@ def test_only_what_is_fetched_after_the_start_is_delivered_and_it_carries_the_st
 
 
 def test_faust_neither_commits_nor_seeks_whatever_it_thinks_is_done(scene: Scene) -> None:
+    """Were it ever to: its acks are off (`App.pour`), and it is never asked to commit."""
+
     async def as_faust_does() -> None:
+        scene.app.topics.add(scene.channel)
+        await scene.app.topics._update_indices()  # type: ignore[attr-defined]
+        assert scene.app.topics.acks_enabled_for(READINGS.topic)
         message = scene.consumer._message(READINGS, Batch(0, [ConsumerRecord("readings", 0, 7, 0, 1, b"k", b"v", None, 1, 1, ())], 7, 8))
         message.incref()
         message.ack(scene.consumer)
