@@ -1,4 +1,4 @@
-"""Mistakes by which a hop would lose or count twice: fence, start, checkpoint, position."""
+"""Mistakes by which a hop would lose or count twice, or stand still: fence, checkpoint, position."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tests.mutants.mutant import Edit, Mutant
 
 HOP: Final = "tests/e2e/test_hop.py"
 FLOW: Final = "tests/flow/test_hop.py"
+LANE: Final = "tests/flow/test_lane.py"
 SHUT_OUT: Final = f"{HOP}::test_a_zombie_is_shut_out_before_its_successor_has_written_anything"
 AT_COMMIT: Final = f"{HOP}::test_a_crash_at_a_point[before_commit:3]"
 
@@ -89,8 +90,8 @@ FENCE_REOPENED: Final = Mutant(
     (SHUT_OUT,),
 )
 
-OFFSET_APART: Final = Mutant(
-    "offset committed outside the transaction",
+POSITION_APART: Final = Mutant(
+    "position in a transaction of its own",
     "rows and position become visible together or not at all",
     (
         Edit(
@@ -119,8 +120,8 @@ OFFSET_APART: Final = Mutant(
     (AT_COMMIT,),
 )
 
-EARLY_ACK: Final = Mutant(
-    "ack before the checkpoint",
+EARLY_POSITION: Final = Mutant(
+    "position of what was only received",
     "a position says what is folded, never what was only received",
     (
         Edit(
@@ -220,4 +221,62 @@ async def write(producer: AIOKafkaProducer, to: Destinations, plan: Plan, store:
     (AT_COMMIT,),
 )
 
-HOPS: Final = (NO_FENCE, LAZY_FENCE, FENCE_REOPENED, OFFSET_APART, EARLY_ACK, OLDER_GENERATION, NO_CONTINUITY, STORE_FIRST)
+GIANT: Final = Mutant(
+    "no limit of touched rows",
+    "a return after an outage is many checkpoints, not one giant transaction",
+    (
+        Edit(
+            "streams/lane.py",
+            """
+            if self.fold.touched >= TOUCHED:
+                await self.landed.wait()
+                self.wake.set()
+""",
+            """
+""",
+        ),
+    ),
+    (
+        f"{LANE}::test_a_checkpoint_comes_before_its_time_once_so_much_is_touched_as_one_may_have",
+        f"{LANE}::test_while_one_is_under_way_no_more_is_taken_than_the_next_may_have",
+    ),
+)
+
+IDLE: Final = Mutant(
+    "idle partition never commits",
+    "what a partition's owner is called by, and the group's offset, never expire while it has one",
+    (
+        Edit(
+            "streams/lane.py",
+            """
+                if self.position != self.saved or self.fold.touched or loop.time() - written > IDLE_S:
+""",
+            """
+                if self.position != self.saved or self.fold.touched:
+""",
+        ),
+    ),
+    (f"{LANE}::test_where_nothing_comes_the_position_is_written_once_a_day_and_no_oftener",),
+)
+
+NO_LIMIT: Final = Mutant(
+    "checkpoint without a limit",
+    "a checkpoint that takes too long ends the process, before the broker ends its transaction",
+    (
+        Edit(
+            "streams/lane.py",
+            """
+            async with asyncio.timeout(CHECKPOINT_S):
+                offset = await write(self.producer, self.shared.to, plan)
+""",
+            """
+            offset = await write(self.producer, self.shared.to, plan)
+""",
+        ),
+    ),
+    (f"{LANE}::test_a_checkpoint_that_takes_longer_than_its_limit_ends_the_process",),
+)
+
+HOPS: Final = (
+    NO_FENCE, LAZY_FENCE, FENCE_REOPENED, POSITION_APART, EARLY_POSITION, OLDER_GENERATION, NO_CONTINUITY, STORE_FIRST, GIANT, IDLE, NO_LIMIT,
+)  # fmt: skip

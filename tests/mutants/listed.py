@@ -10,5 +10,6 @@ from tests.mutants.hops import HOPS
 from tests.mutants.mutant import Mutant
 from tests.mutants.rules import RULES
 from tests.mutants.sinks import SINKS
+from tests.mutants.starts import STARTS
 
-MUTANTS: Final[tuple[Mutant, ...]] = (*HOPS, *SINKS, *RULES, *ERASES, *DASHBOARD)
+MUTANTS: Final[tuple[Mutant, ...]] = (*HOPS, *STARTS, *SINKS, *RULES, *ERASES, *DASHBOARD)

@@ -149,6 +149,23 @@ LATE_OVERWRITES: Final = Mutant(
     ("tests/flow/test_fold_parts.py::test_a_part_that_is_no_newer_is_a_duplicate_and_changes_nothing",),
 )
 
+CORRECTED_NEW: Final = Mutant(
+    "correction counted as new",
+    "the counters say of every total of the level below what became of it",
+    (
+        Edit(
+            "agents/fold_parts.py",
+            """
+        return "counted" if held is None else "corrected"
+""",
+            """
+        return "counted"
+""",
+        ),
+    ),
+    ("tests/flow/test_fold_parts.py::test_the_first_of_a_part_is_counted_what_is_newer_corrects_it_and_the_rest_are_duplicates",),
+)
+
 LATE_OPENS: Final = Mutant(
     "late opens a closed hour",
     "a closed hour is not an unknown one: what comes for it is late",
@@ -208,4 +225,6 @@ GLITCH: Final = Mutant(
     (f"{EXAMPLES}::test_a_zero_is_no_register[by_rules]", f"{WALK}::test_a_glitch_is_no_use_and_is_counted"),
 )
 
-RULES: Final = (DROPPED, WALL_CLOCK, FLOAT_SUMS, UTC_DAY, OFF_BY_ONE, BY_OFFSET, LATE_OVERWRITES, LATE_OPENS, LUMPED, GLITCH)
+RULES: Final = (
+    DROPPED, WALL_CLOCK, FLOAT_SUMS, UTC_DAY, OFF_BY_ONE, BY_OFFSET, LATE_OVERWRITES, CORRECTED_NEW, LATE_OPENS, LUMPED, GLITCH,
+)  # fmt: skip

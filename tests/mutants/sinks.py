@@ -7,6 +7,7 @@ from typing import Final
 from tests.mutants.mutant import Edit, Mutant
 
 STORES: Final = "tests/contract/test_dynamodb_store.py"
+TAP: Final = "tests/flow/test_tap.py"
 
 UNCONDITIONAL_PUT: Final = Mutant(
     "unconditional put",
@@ -110,6 +111,9 @@ SWALLOWED: Final = Mutant(
 """,
             """
             self._slow_down(asked, busy)
+            self._pending.done(slot)
+            self._note()
+            return None
 """,
         ),
     ),
@@ -133,4 +137,91 @@ _LATER_LIVE: Final = "(attribute_not_exists(#a) OR #o < :o)"
     (f"{STORES}::test_an_old_reading_never_overwrites_a_newer_one[dynamodb]",),
 )
 
-SINKS: Final = (UNCONDITIONAL_PUT, ADD, EARLY_COMMIT, SWALLOWED, OLD_LIVE)
+NOT_AWAITED: Final = Mutant(
+    "rejecter not awaited",
+    "what DynamoDB never takes is durable elsewhere before its position passes",
+    (
+        Edit(
+            "agents/store_sink.py",
+            """
+        await self.producer.send_and_wait(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
+""",
+            """
+        await self.producer.send(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
+""",
+        ),
+    ),
+    ("tests/contract/test_rejecter.py::test_the_position_never_passes_what_the_broker_has_not_taken",),
+)
+
+NOT_REJECTED: Final = Mutant(
+    "rejecter that keeps nothing",
+    "what DynamoDB never takes is kept elsewhere, with its reason",
+    (
+        Edit(
+            "agents/store_sink.py",
+            """
+        await self.producer.send_and_wait(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
+""",
+            """
+        log.error("%s", why)
+""",
+        ),
+    ),
+    ("tests/contract/test_rejecter.py::test_all_of_what_is_never_stored_is_there_with_its_reason_when_the_position_passes",),
+)
+
+LOST_RANGE: Final = Mutant(
+    "tap passes a lost range",
+    "what retention removed before it was stored is never passed over without a word",
+    (
+        Edit(
+            "streams/tap.py",
+            """
+        if not self.go_on:
+            self.leave(Exit.LOST_RANGE, f"{text}; WATTFALL_LOST_RANGE=continue goes on without it")
+        log.error("%s; going on without it", text)
+""",
+            """
+        log.debug("%s; going on without it", text)
+""",
+        ),
+    ),
+    (f"{TAP}::test_a_lost_range_ends_the_process", f"{TAP}::test_a_lost_range_is_told_where_a_setting_allows_to_go_on"),
+)
+
+TIME_TO_LIVE: Final = Mutant(
+    "time to live of a twelfth",
+    "an hour's item is there for as long as was set",
+    (
+        Edit(
+            "dynamodb/items.py",
+            """
+        item["ttl"] = number(total.end + keep_hours_s)
+""",
+            """
+        item["ttl"] = number(total.end + keep_hours_s // 12)
+""",
+        ),
+    ),
+    ("tests/unit/test_items.py::test_an_hour_may_be_deleted_when_it_was_kept_for_as_long_as_is_set_and_a_day_never",),
+)
+
+FLUSH: Final = Mutant(
+    "days written as often as hours",
+    "each level costs what its own interval says",
+    (
+        Edit(
+            "agents/sinks.py",
+            """
+    for grain, topic, flush_s in zip(Grain, topics.levels, (flush.hours, flush.days, flush.months), strict=True):
+""",
+            """
+    for grain, topic, flush_s in zip(Grain, topics.levels, (flush.hours, flush.hours, flush.months), strict=True):
+""",
+        ),
+    ),
+    ("tests/flow/test_wiring.py::test_each_sink_reads_its_level_and_has_its_own_interval",),
+)
+
+SINKS: Final = (UNCONDITIONAL_PUT, ADD, EARLY_COMMIT, SWALLOWED, OLD_LIVE, NOT_AWAITED, NOT_REJECTED, LOST_RANGE, TIME_TO_LIVE, FLUSH)
