@@ -128,7 +128,8 @@ class Field:
             store = RocksStore(folder, time.time)
             rows, offset = dict(store.items()), -1 if store.offset is None else store.offset
             store.close()
-            assert rows == {record.key: record.value for record in committed if record.partition == int(folder.name) and record.offset <= offset}
+            copied = {record.key: record.value for record in committed if record.partition == int(folder.name) and record.offset <= offset}
+            assert rows == copied, "the store is no copy of what was committed"
 
     def await_counted(self, limit_s: float = 40.0) -> None:
         """Until everything sent is in a checkpoint, exactly once."""
@@ -137,8 +138,7 @@ class Field:
             rows, outcomes = self.state()
             seen = sum(map(len, rows.values()))
             if seen == self.sent:
-                assert outcomes["counted"] == self.sent
-                assert not outcomes["duplicate"]
+                assert (outcomes["counted"], outcomes["duplicate"]) == (self.sent, 0), f"the counters are not of these rows: {outcomes}"
                 totals = {record.key: int(record.value or 0) for record in self.records(f"{self.prefix}hours")}
                 assert totals == {key: len(row) for key, row in rows.items()}
                 return

@@ -13,8 +13,8 @@ from tests.mutants.mutant import Mutant, Stale
 from tests.mutants.trial import Fate, Trial, tried
 
 ABOUT: Final = """Breaks a copy of the tree in one way after the other, and runs the tests that have to notice; before that the same tests, unbroken.
-Exit code 1 if a mutant survives, a patch no longer applies, or a test fails without a mutant. After a run of all, in which all were
-caught, the table in docs/proof.md is written again."""
+Exit code 1 if a mutant survives, a test with real processes fails for another reason than the mutant's, a patch no longer applies, or a
+test fails without a mutant. After a run of all, in which all were caught, the table in docs/proof.md is written again."""
 WIDTH: Final = 100
 EXAMPLE: Final = """example:
   python -m tests.mutants                       all of them, in some minutes
@@ -61,8 +61,12 @@ def attempt(mutant: Mutant, count: str) -> Trial | None:
     except Stale as error:
         print(f"NOT TRIED: {error}")
         return None
-    caught = trial.are(Fate.FAILED)
-    print(f"caught ({trial.seconds:.0f} s): {trial.why[:WIDTH]}" if caught else f"NOT CAUGHT ({trial.seconds:.0f} s)\n{trial.said}")
+    if trial.caught(mutant):
+        print(f"caught ({trial.seconds:.0f} s): {next(iter(trial.whys.values()))[:WIDTH]}")
+    elif trial.are(Fate.FAILED):
+        print(f"NOT CAUGHT ({trial.seconds:.0f} s): the tests fail, but for other reasons than {mutant.why!r}: {trial.whys}")
+    else:
+        print(f"NOT CAUGHT ({trial.seconds:.0f} s)\n{trial.said}")
     return trial
 
 
@@ -73,7 +77,7 @@ def tell(mutants: Sequence[Mutant], trials: Sequence[Trial | None]) -> bool:
     caught = 0
     print()
     for mutant, trial in zip(mutants, trials, strict=True):
-        caught += trial is not None and trial.are(Fate.FAILED)
+        caught += trial is not None and trial.caught(mutant)
         seconds = f"{trial.seconds:3.0f} s" if trial else "     "
         fates = [f"{test} {fate}" for test, fate in trial.fates.items()] if trial else ["its patch no longer applies"]
         print(f"{mutant.name:{width}} {seconds}  {next_line.join(fates)}")

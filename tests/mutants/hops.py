@@ -10,6 +10,7 @@ HOP: Final = "tests/e2e/test_hop.py"
 FLOW: Final = "tests/flow/test_hop.py"
 LANE: Final = "tests/flow/test_lane.py"
 SHUT_OUT: Final = f"{HOP}::test_a_zombie_is_shut_out_before_its_successor_has_written_anything"
+ZOMBIE: Final = "the zombie has written"
 AT_COMMIT: Final = f"{HOP}::test_a_crash_at_a_point[before_commit:3]"
 
 NO_FENCE: Final = Mutant(
@@ -27,6 +28,7 @@ NO_FENCE: Final = Mutant(
         ),
     ),
     (SHUT_OUT,),
+    ZOMBIE,
 )
 
 LAZY_FENCE: Final = Mutant(
@@ -56,6 +58,7 @@ LAZY_FENCE: Final = Mutant(
         ),
     ),
     (SHUT_OUT,),
+    ZOMBIE,
 )
 
 FENCE_REOPENED: Final = Mutant(
@@ -88,6 +91,7 @@ FENCE_REOPENED: Final = Mutant(
         ),
     ),
     (SHUT_OUT,),
+    ZOMBIE,
 )
 
 POSITION_APART: Final = Mutant(
@@ -118,6 +122,7 @@ POSITION_APART: Final = Mutant(
         ),
     ),
     (AT_COMMIT,),
+    "the counters are not of these rows",
 )
 
 EARLY_POSITION: Final = Mutant(
@@ -219,6 +224,7 @@ async def write(producer: AIOKafkaProducer, to: Destinations, plan: Plan, store:
         ),
     ),
     (AT_COMMIT,),
+    "the store is no copy of what was committed",
 )
 
 GIANT: Final = Mutant(

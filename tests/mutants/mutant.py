@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+PROCESSES: Final = ("tests/e2e/", "tests/faults/")
+"""Tests in here have real processes, and may fail for many reasons, this mutant's or another."""
 
 
 class Stale(ValueError):
@@ -22,12 +26,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`name` is the mistake, `claim` what it makes untrue. Each of `tests` (ids as pytest takes them) has to fail."""
+    """`name` is the mistake, `claim` what it makes untrue. Each of `tests` (ids as pytest takes them) has to fail.
+
+    `why`: a regular expression for the line with which those of them that have real processes fail.
+    """
 
     name: str
     claim: str
     edits: tuple[Edit, ...]
     tests: tuple[str, ...]
+    why: str = ""
 
     @property
     def files(self) -> list[str]:

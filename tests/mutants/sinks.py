@@ -96,6 +96,7 @@ EARLY_COMMIT: Final = Mutant(
         "tests/unit/test_pending.py::test_a_failed_flight_gives_way_to_the_newer_but_stays_owed",
         "tests/faults/test_outage.py::test_an_outage_with_lost_answers",
     ),
+    r"verdict\.Wrong",
 )
 
 SWALLOWED: Final = Mutant(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from tests.mutants.mutant import Edit, apply
+from tests.mutants.mutant import PROCESSES, Edit, Mutant, apply
 from tests.stack import ROOT
 
 LIMIT_S: Final = 300.0
@@ -38,16 +39,20 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`fates` by the ids asked for; `why` the first failure's one line; `said` the end of pytest's words."""
+    """`fates` by the ids asked for; `whys` in one line, of those that did not pass; `said` the end of pytest's words."""
 
     fates: dict[str, Fate]
     seconds: float
-    why: str
+    whys: dict[str, str]
     said: str
 
     def are(self, fate: Fate) -> bool:
         """All tests met this fate."""
         return set(self.fates.values()) == {fate}
+
+    def caught(self, mutant: Mutant) -> bool:
+        """All tests failed, and for its reason."""
+        return self.are(Fate.FAILED) and all(re.search(mutant.why, why) for test, why in self.whys.items() if test.startswith(PROCESSES))
 
 
 def tried(edits: Sequence[Edit], tests: Sequence[str]) -> Trial:
@@ -57,9 +62,9 @@ def tried(edits: Sequence[Edit], tests: Sequence[str]) -> Trial:
         began = time.monotonic()
         said = run(root, tests)
         cases = outcomes(root / "junit.xml")
-        fates = {test: fate_of(test, cases) for test in tests}
-        why = next((words for fate, words in cases.values() if fate is not Fate.PASSED), "")
-        return Trial(fates, time.monotonic() - began, why, said)
+        met = {test: fate_of(test, cases) for test in tests}
+        whys = {test: why for test, (fate, why) in met.items() if fate is not Fate.PASSED}
+        return Trial({test: fate for test, (fate, _) in met.items()}, time.monotonic() - began, whys, said)
 
 
 @contextmanager
@@ -98,9 +103,9 @@ def outcomes(report: Path) -> dict[tuple[str, str], tuple[Fate, str]]:
     return found
 
 
-def fate_of(test: str, cases: dict[tuple[str, str], tuple[Fate, str]]) -> Fate:
-    """Of a test by its id, with parameters or, without them, in all its cases."""
+def fate_of(test: str, cases: dict[tuple[str, str], tuple[Fate, str]]) -> tuple[Fate, str]:
+    """Of a test by its id, with parameters or, without them, in all its cases; and why."""
     file, *classes, name = test.split("::")
     place = ".".join([file.removesuffix(".py").replace("/", "."), *classes])
-    met = {fate for (where, what), (fate, _) in cases.items() if where == place and (what == name or what.startswith(f"{name}["))}
-    return next((fate for fate in Fate if fate in met), Fate.MISSING)
+    met = [met for (where, what), met in cases.items() if where == place and (what == name or what.startswith(f"{name}["))]
+    return next(((fate, why) for wanted in Fate for fate, why in met if fate is wanted), (Fate.MISSING, ""))

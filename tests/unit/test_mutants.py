@@ -10,8 +10,8 @@ import pytest
 from docs.generate import PROOF, SEEN
 from tests.mutants import page
 from tests.mutants.listed import MUTANTS
-from tests.mutants.mutant import Edit, Mutant, Stale, broken
-from tests.mutants.trial import Fate, fate_of, outcomes
+from tests.mutants.mutant import PROCESSES, Edit, Mutant, Stale, broken
+from tests.mutants.trial import Fate, Trial, fate_of, outcomes
 from tests.stack import ROOT
 
 
@@ -40,6 +40,7 @@ class TestEveryMutant:
         for test in mutant.tests:
             file, _, name = test.partition("[")[0].partition("::")
             assert name in names(file), test
+            assert mutant.why or not file.startswith(PROCESSES), f"{test} may fail for other reasons: say for which it has to"
 
 
 def test_no_two_have_the_same_name() -> None:
@@ -80,7 +81,22 @@ REPORT = """<testsuites><testsuite>
 )
 def test_what_became_of_a_test(tmp_path: Path, test: str, fate: Fate) -> None:
     (tmp_path / "junit.xml").write_text(REPORT)
-    assert fate_of(f"tests/unit/test_a.py::{test}", outcomes(tmp_path / "junit.xml")) is fate
+    assert fate_of(f"tests/unit/test_a.py::{test}", outcomes(tmp_path / "junit.xml"))[0] is fate
+
+
+@pytest.mark.parametrize(
+    ("fate", "folder", "line", "caught"),
+    [
+        (Fate.FAILED, "e2e", "the zombie has written", True),
+        (Fate.FAILED, "faults", "AssertionError: the zombie has written something", True),
+        (Fate.FAILED, "e2e", "TimeoutError", False),
+        (Fate.FAILED, "flow", "assert 1 == 2", True),
+        (Fate.BROKEN, "e2e", "the zombie has written", False),
+    ],
+)
+def test_a_mutant_is_caught_only_if_what_has_processes_fails_for_its_reason(fate: Fate, folder: str, line: str, caught: bool) -> None:
+    test = f"tests/{folder}/test_a.py::test_b"
+    assert Trial({test: fate}, 0.0, {test: line}, "").caught(Mutant("a", "b", (), (test,), "zombie has written")) is caught
 
 
 def test_without_a_report_no_test_was_there(tmp_path: Path) -> None:
