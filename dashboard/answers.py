@@ -40,7 +40,7 @@ class Quantity(Answer):
 
 
 class Period(Answer):
-    """An hour, a day or a month of the local calendar, half-open; `total` is null where nothing is known of it."""
+    """An hour, a day or a month of the local calendar, half-open; `total` is null where nothing is known of it, or not any more (`kept_from`)."""
 
     start: datetime = Field(description="Local time with its offset.")
     end: datetime
@@ -67,6 +67,7 @@ class View(Answer):
     as_of: datetime = Field(description="The server's time, to tell by what is past and how long ago.")
     start: datetime
     end: datetime
+    kept_from: datetime | None = Field(description="What ended before may have been deleted; null for days and months, which are kept for ever.")
     tariff: Tariff | None
     astray: int = Field(description="Stored totals that begin with none of the periods, for another zone's calendar made them: they are left out.")
     periods: list[Period]

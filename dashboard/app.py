@@ -38,7 +38,8 @@ def api(settings: Settings, dynamo: DynamoSettings) -> FastAPI:
 
     app = Api(title="Wattfall", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan)
     access = Access(settings)
-    stored = Stored(Reader(client, dynamo.tables), threads, Calendar(dynamo.zone), settings.prices, settings.settled_s, time.time)
+    reader, calendar = Reader(client, dynamo.tables), Calendar(dynamo.zone)
+    stored = Stored(reader, threads, calendar, settings.prices, settings.settled_s, dynamo.keep_hours_s, time.time)
     app.state.access, app.state.stored = access, stored
     app.state.streams = Streams(Watch(stored.live, settings.live_s), stored, access, time.monotonic)
     problems.install(app)

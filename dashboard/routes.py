@@ -144,8 +144,8 @@ def _answer(request: Request, aged: Aged, span: str, format: str | None) -> Resp
     as_csv = format == "csv" or format is None and wants_csv(request.headers.get("accept", ""))
     headers = {"Cache-Control": SETTLED if aged.settled else OPEN, "Vary": "Accept, Authorization, Cookie"}
     if aged.past:  # of what is not, the time of the answer is half of what is said
-        digest = hashlib.sha256(f"{as_csv} {aged.view.model_dump_json(exclude={'as_of'})}".encode()).hexdigest()
-        tag = f'"{digest[:32]}"'
+        said = aged.view.model_dump_json(exclude={"as_of", "kept_from"})
+        tag = f'"{hashlib.sha256(f"{as_csv} {said}".encode()).hexdigest()[:32]}"'
         headers["ETag"] = f"W/{tag}"  # weak, since the body may be compressed on its way
         if {tag, "*"} & {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}:
             return Response(status_code=304, headers=headers)

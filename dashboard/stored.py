@@ -29,13 +29,23 @@ class Aged(NamedTuple):
 
 
 class Stored:
-    """`clock`: epoch s. `settled_s`: how long after its end a period may change. All methods that ask DynamoDB raise StoreError and NoItem."""
+    """`clock`: epoch s. After its end a period may change for `settled_s`, and an hour is kept for `keep_hours_s`.
+
+    All methods that ask DynamoDB raise StoreError and NoItem.
+    """
 
     def __init__(
-        self, reader: Reader, threads: Threads, calendar: Calendar, prices: Prices | None, settled_s: int, clock: Callable[[], float]
+        self,
+        reader: Reader,
+        threads: Threads,
+        calendar: Calendar,
+        prices: Prices | None,
+        settled_s: int,
+        keep_hours_s: int,
+        clock: Callable[[], float],
     ) -> None:
         self._reader, self._threads, self._prices = reader, threads, prices
-        self._calendar, self._settled_s, self._clock = calendar, settled_s, clock
+        self._calendar, self._settled_s, self._keep_hours_s, self._clock = calendar, settled_s, keep_hours_s, clock
 
     @property
     def zone(self) -> str:
@@ -51,7 +61,8 @@ class Stored:
         start, end = parse_span(span, self._calendar)
         totals = await self._threads.run(lambda: self._reader.totals(device, grain, start, end, self._calendar))
         now = self._clock()
-        return Aged(views.view(device, grain, span, totals, now, self._calendar, self._prices), now >= end + self._settled_s)
+        view = views.view(device, grain, span, totals, now, self._calendar, self._prices, self._keep_hours_s)
+        return Aged(view, now >= end + self._settled_s)
 
     async def live(self, device: str) -> LiveReading | None:
         """The device's live reading as it is stored."""

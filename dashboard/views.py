@@ -24,7 +24,9 @@ COLUMNS: Final = (*_PLACE, *Quantity.model_fields)
 _NAMES: Final = {Grain.HOUR: "%H:%M", Grain.DAY: "%Y-%m-%d", Grain.MONTH: "%Y-%m"}
 
 
-def view(device: str, grain: Grain, span: str, totals: Sequence[Total], now_s: float, calendar: Calendar, prices: Prices | None) -> View:
+def view(
+    device: str, grain: Grain, span: str, totals: Sequence[Total], now_s: float, calendar: Calendar, prices: Prices | None, keep_hours_s: int
+) -> View:
     """The answer for a local date, month or year `span`, from the totals that one Query brought. Raises NoSpan."""
     start, end = parse_span(span, calendar)
     zone = calendar.tzinfo
@@ -37,6 +39,7 @@ def view(device: str, grain: Grain, span: str, totals: Sequence[Total], now_s: f
         as_of=datetime.fromtimestamp(now_s, zone),
         start=datetime.fromtimestamp(start, zone),
         end=datetime.fromtimestamp(end, zone),
+        kept_from=datetime.fromtimestamp(int(now_s) - keep_hours_s, zone) if grain is Grain.HOUR else None,
         tariff=None if prices is None else _tariff(prices),
         astray=len(astray(spans, totals)),
         periods=[_period(edges, of_start.get(edges[0]), grain, now_s, zone, prices) for edges in spans],

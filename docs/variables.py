@@ -72,7 +72,7 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
     "WATTFALL_FLUSH_HOURS_S": ("60", "seconds between two writes of the same hour"),
     "WATTFALL_FLUSH_DAYS_S": ("300", "the same, a day"),
     "WATTFALL_FLUSH_MONTHS_S": ("900", "the same, a month"),
-    "WATTFALL_KEEP_HOURS_MONTHS": ("25", "DynamoDB may delete an hour's total so many months (of 31 days) after its end"),
+    "WATTFALL_KEEP_HOURS_MONTHS": ("25", "DynamoDB may delete an hour's total so many months (of 31 days) after its end; the dashboard wants it too"),
     "WATTFALL_SINK_THREADS": ("16", "writes to DynamoDB at the same time, at most"),
     "WATTFALL_SINK_KEYS": ("50000", "totals of a level that may wait for DynamoDB before the sink stops fetching"),
     "WATTFALL_DASHBOARD_HOST": ("127.0.0.1", "the address that the dashboard listens on; 0.0.0.0: all of this machine's"),

@@ -4,14 +4,15 @@ const TOLERATED = 0.02; // of the whole period, or of its energy: a reading or t
 const PACE_S = 1800; // a device that sends no more often is well all the same
 const BEHIND_S = { hour: 90, day: 300, month: 1200 }; // so old may a total be while all goes well, by the default intervals
 
-// The marks of a period that was read at `now`, epoch ms: "future" (nothing of it need be known yet), "unknown" (readings are missing), "part" (of some of the
-// time they are), "guessed" (its place in time is). None: it is known.
-export function quality(period, grain, now) {
+// The marks of a period that was read at `now`, when those that ended before `keptFrom` need not be there any more, both epoch ms: "future" (nothing of it need
+// be known yet), "gone" (it is not kept any more), "unknown" (readings are missing), "part" (of some of the time they are), "guessed" (its place in time is).
+// None: it is known.
+export function quality(period, grain, now, keptFrom = NaN) {
   const [start, end] = [Date.parse(period.start), Date.parse(period.end)];
   const due = now - (PACE_S + BEHIND_S[grain]) * 1000; // what is older should be there
   const { total } = period;
   if (start > now || (!total && start > due)) return ["future"];
-  if (!total) return ["unknown"];
+  if (!total) return [end <= keptFrom ? "gone" : "unknown"];
   const until = Math.min(end, now, Math.max(due, Date.parse(total.last_at ?? period.start)));
   const missed = until - start - total.covered_s * 1000;
   const marks = [];
@@ -24,5 +25,5 @@ export function quality(period, grain, now) {
 // A view with the marks of its periods. It is judged by the server's time when it was read, whatever the clock of whoever looks at it says, and however long they do.
 export const judged = (view) => ({
   ...view,
-  periods: view.periods.map((period) => ({ ...period, marks: quality(period, view.grain, Date.parse(view.as_of)) })),
+  periods: view.periods.map((period) => ({ ...period, marks: quality(period, view.grain, Date.parse(view.as_of), Date.parse(view.kept_from)) })),
 });

@@ -53,13 +53,22 @@ export function frame({ device, kind, span }, { devices, today }) {
 
 // A view inside its frame.
 export function draw(shown) {
-  const { device, kind, span } = shown;
+  const { device, kind, span, now } = shown;
   place("before").hidden = !shown.then;
+  place("body").classList.toggle("gone", now.periods.every((period) => period.marks.includes("gone")));
+  say.tell(place("note"), noted(shown));
   sums(shown);
   bars(shown);
   legend(shown);
   table(shown);
   place("csv").href = `${api.path(device, kind, span)}?format=csv`;
+}
+
+// The word that has to be said of a view, or none.
+function noted({ now, sum }) {
+  if (now.astray) return "other_zone";
+  if (sum?.total && now.periods.some((period) => period.marks.includes("gone"))) return "hours_gone";
+  return now.periods.some((period) => period.total) ? "" : "nothing_here";
 }
 
 function element(name, attributes, ...children) {
@@ -113,6 +122,7 @@ function told(period, { grain, tariff }) {
   const is = (mark) => period.marks.includes(mark);
   const said = [];
   if (is("future")) said.push(say.word("future"));
+  if (is("gone")) said.push(say.word("gone"));
   if (is("unknown")) said.push(say.word("missing"));
   if (period.total) {
     said.push(`${say.kwh(period.total.import_kwh)} ${say.word("used").toLowerCase()}`);
@@ -138,7 +148,6 @@ function bars(shown) {
   const title = say.word("chart", { title: say.title(kind, shown.span) });
   put(place("chart"), chart(drawn, { width: Math.max(280, place("chart").clientWidth), title, tell }));
   tell(place("chart").querySelector(`[data-start="${pointed}"]`));
-  say.tell(place("note"), now.astray ? "other_zone" : now.periods.some((period) => period.total) ? "" : "nothing_here");
 }
 
 // Below the chart stands what a bar says; a screen reader says it when the bar has the focus.

@@ -6,6 +6,8 @@ import gzip
 import json
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from dashboard.files import FOLDER
 from metering.live import Live
 from tests.browser.conftest import picture
-from tests.dashboards import PASSWORD, House, send_live, serving
+from tests.dashboards import PASSWORD, House, people, send_live, serving, token
+from tests.sample_house import CALENDAR
 
 LARGEST_FIRST_VIEW: Final = 100_000
 VIEWS: Final = [("day", "2026-10-24"), ("day", "2026-10-25"), ("day", "2026-03-29"), ("month", "2026-10"), ("year", "2026")]
@@ -33,6 +36,17 @@ def bars(page: Page) -> list[dict[str, Any]]:
         "#chart [data-start]", "all => all.map(one => ({...one.dataset, said: one.getAttribute('aria-label')}))"
     )
     return found
+
+
+@contextmanager
+def elsewhere(context: BrowserContext, house: House, **changed: str) -> Iterator[Page]:
+    """ada at a dashboard over the same tables that has other settings."""
+    with serving({**house.environ, **changed}) as url:
+        page = context.new_page()
+        page.goto(url + house.link("ada").removeprefix(house.url))
+        page.wait_for_selector("#chart svg")
+        yield page
+        page.close()
 
 
 def violations(page: Page) -> list[str]:
@@ -75,6 +89,23 @@ def test_what_is_missing_or_estimated_looks_different_and_is_said(page: Page) ->
     assert page.locator("#chart rect.guessed").count() == 3 and page.locator("#chart rect.unknown").count() == 2
     for text in ("estimated", "readings are missing"):
         expect(page.locator("#legend")).to_contain_text(text)
+
+
+def test_hours_that_are_not_kept_any_more_are_not_called_missing(context: BrowserContext, house: House) -> None:
+    with elsewhere(context, house, WATTFALL_KEEP_HOURS_MONTHS="1") as page:
+        go(page, "month", "2026-09")
+        page.locator("#chart a").nth(14).click()
+        expect(page.locator("#view-title")).to_have_text("Tuesday, 15 September 2026")
+        expect(page.locator("#note")).to_have_text("Hours of so long ago are not kept any more, only the total of the day.")
+        expect(page.locator("#sums")).to_contain_text("From the grid")
+        assert "missing" not in page.locator("#body").inner_text()
+        for each in ("#chart", "#legend", "details"):
+            expect(page.locator(each)).to_be_hidden()
+        assert violations(page) == []
+        picture(page, "hours-gone")
+        page.get_by_role("link", name="Month").click()
+        expect(page.locator("#chart")).to_be_visible()
+        expect(page.locator("#note")).to_have_text("")
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])

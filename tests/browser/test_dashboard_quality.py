@@ -10,17 +10,18 @@ from playwright.sync_api import Page
 LENGTH_S: Final = {"hour": 3600, "day": 86_400, "month": 30 * 86_400}
 
 
-def quality(page: Page, grain: str, now_s: float, total: dict[str, Any] | None) -> list[str]:
+def quality(page: Page, grain: str, now_s: float, total: dict[str, Any] | None, kept_from_s: float | None = None) -> list[str]:
     """The marks of a period that began at 0, was read at `now_s`, and whose `total` is power's alone if it does not say so."""
     whole = total and {"method": "power", "estimated_share": 0, "last_at": None, **total}
     found: list[str] = page.evaluate(
-        """async ([grain, length, now, total]) => {
-            const { quality } = await import("/page/quality.js");
+        """async ([grain, length, now, total, keptFrom]) => {
+            const { judged } = await import("/page/quality.js");
             const at = (seconds) => new Date(1.7e12 + seconds * 1000).toISOString();
             const last_at = total && total.last_at !== null ? at(total.last_at) : null;
-            return quality({ start: at(0), end: at(length), total: total && { ...total, last_at } }, grain, 1.7e12 + now * 1000);
+            const period = { start: at(0), end: at(length), total: total && { ...total, last_at } };
+            return judged({ grain, as_of: at(now), kept_from: keptFrom === null ? null : at(keptFrom), periods: [period] }).periods[0].marks;
         }""",
-        [grain, LENGTH_S[grain], now_s, whole],
+        [grain, LENGTH_S[grain], now_s, whole, kept_from_s],
     )
     return found
 
@@ -62,6 +63,15 @@ def test_what_cannot_be_known_yet_is_not_missing(page: Page, case: str) -> None:
 @pytest.mark.parametrize(("grain", "now_s"), [("hour", 1900), ("day", 2200), ("month", 3100)])
 def test_a_period_without_a_total_is_unknown_in_the_end(page: Page, grain: str, now_s: float) -> None:
     assert quality(page, grain, now_s, None) == ["unknown"]
+
+
+@pytest.mark.parametrize(("kept_from_s", "mark"), [(3600, "gone"), (3599, "unknown"), (None, "unknown")])
+def test_an_hour_that_is_not_kept_any_more_is_not_missing(page: Page, kept_from_s: float | None, mark: str) -> None:
+    assert quality(page, "hour", 1e6, None, kept_from_s) == [mark]
+
+
+def test_what_is_kept_for_longer_than_it_has_to_be_is_known(page: Page) -> None:
+    assert quality(page, "hour", 1e6, {"covered_s": 3600, "last_at": 3590}, 1e6) == []
 
 
 MISSING: Final[dict[str, tuple[str, float, dict[str, Any], list[str]]]] = {

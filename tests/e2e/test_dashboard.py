@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -259,6 +260,22 @@ def test_what_is_not_known_and_what_is_guessed_is_said(ada: httpx.Client) -> Non
     assert [hour["local"] for hour in hours if hour["total"] and hour["total"]["estimated_share"] == 1] == ["05:00", "06:00", "07:00"]
     assert hours[5]["total"]["coverage"] == 0 and hours[8]["total"]["coverage"] == 1
     assert not any(hour["open"] for hour in hours)
+
+
+def test_hours_that_may_have_been_deleted_are_told_from_those_that_nobody_knows(house: House) -> None:
+    bearer = {"Authorization": f"Bearer {house.tokens['ada']}"}
+    with inside({**house.environ, "WATTFALL_KEEP_HOURS_MONTHS": "1"}) as url, httpx.Client(base_url=url, headers=bearer, timeout=10) as client:
+        gone, whole = (client.get(f"/v1/devices/home/day/{day}") for day in ("2026-09-15", "2026-03-29"))
+        hours = gone.json()["periods"]
+        assert not any(hour["total"] for hour in hours)
+        kept_from = datetime.fromisoformat(gone.json()["kept_from"])
+        assert timedelta(0) <= datetime.fromisoformat(gone.json()["as_of"]) - timedelta(days=31) - kept_from < timedelta(seconds=1)
+        assert all(datetime.fromisoformat(hour["end"]) < kept_from for hour in hours)
+        for path in ("month/2026-09", "year/2026"):
+            assert client.get(f"/v1/devices/home/{path}").json()["kept_from"] is None
+    with house.client("ada") as client:
+        again = client.get("/v1/devices/home/day/2026-03-29", headers={"If-None-Match": whole.headers["etag"]})
+        assert again.status_code == 304, "what is settled changes with its hours, not with the time"
 
 
 def test_a_period_of_the_future_is_open_and_one_of_a_device_without_readings_is_empty(ada: httpx.Client) -> None:

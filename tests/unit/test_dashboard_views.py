@@ -27,10 +27,11 @@ from tests.sample_totals import epoch_s, hour_total
 
 AMSTERDAM = Calendar("Europe/Amsterdam")
 LATER = epoch_s("2026-12-01T00:00Z")
+KEEP_S = 31 * 86_400
 
 
 def shown(*totals: Total, now: int = LATER, prices: Prices | None = None) -> Any:
-    return view("cad-000123", Grain.HOUR, "2026-10-25", totals, now, AMSTERDAM, prices)
+    return view("cad-000123", Grain.HOUR, "2026-10-25", totals, now, AMSTERDAM, prices, KEEP_S)
 
 
 def quantity(prices: Prices | None = None, **changed: Any) -> Any:
@@ -89,7 +90,7 @@ def test_periods_are_named_by_the_rules_that_made_them_and_not_by_the_machines(t
     reset_tzpath([tmp_path])
     try:
         assert datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/Amsterdam")).utcoffset() == timedelta(0)
-        year = view("d", Grain.MONTH, "2026", [], LATER, Calendar("Europe/Amsterdam"), None)
+        year = view("d", Grain.MONTH, "2026", [], LATER, Calendar("Europe/Amsterdam"), None, KEEP_S)
         seen = live("d", Live("d", power_mw=1, power_at=LATER * 1000), LATER, Calendar("Europe/Amsterdam").tzinfo)
     finally:
         reset_tzpath()
@@ -101,6 +102,11 @@ def test_periods_are_named_by_the_rules_that_made_them_and_not_by_the_machines(t
 
 def test_a_view_says_of_when_it_is() -> None:
     assert shown().as_of.isoformat() == "2026-12-01T01:00:00+01:00"
+
+
+def test_a_view_says_from_when_on_hours_are_kept_and_that_all_else_is_for_ever() -> None:
+    assert shown().kept_from.isoformat() == "2026-10-31T01:00:00+01:00"
+    assert view("d", Grain.DAY, "2026-10", [], LATER, AMSTERDAM, None, KEEP_S).kept_from is None
 
 
 def test_csv_has_all_columns_and_nothing_where_nothing_is_known() -> None:
