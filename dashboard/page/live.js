@@ -9,18 +9,19 @@ const KEPT = 60;
 const PATIENCE_MS = 4000; // a stream ends now and then, and is there again at once
 const LONGEST_MS = 60000;
 const place = (id) => document.getElementById(id);
-let watched = null; // {device, trouble, refused}
+let watched = null; // {device, trouble, refused, came}
 let source = null;
 let timer = 0; // until somebody is told, or it is tried again
 let wait = PATIENCE_MS;
 let last = null; // {live, heard}: when it came, by this machine's clock, which is used for nothing but the time since
 let watts = [];
 
-// `trouble` is called with "" or the name of the word that says what is wrong; `refused` when there is no stream to be had, whatever the reason is.
-export function watch(device, { trouble, refused }) {
+// `trouble` is called with "" or the name of the word that says what is wrong; `refused` when there is no stream to be had, whatever the reason is; `came` with
+// each reading.
+export function watch(device, told) {
   if (watched?.device === device) return;
   forget();
-  watched = { device, trouble, refused };
+  watched = { device, ...told };
   place("live").hidden = false;
   draw();
   open();
@@ -52,6 +53,7 @@ function open() {
     if (live.power_w !== null && live.power_at !== last?.live.power_at) watts = [...watts, live.power_w].slice(-KEPT);
     last = { live, heard: performance.now() };
     draw();
+    watched.came();
   });
   source.addEventListener("trouble", () => watched.trouble("no_store"));
   source.addEventListener("error", () => (source.readyState === EventSource.CLOSED ? again() : doubt()));
@@ -74,6 +76,13 @@ function again() {
   wait = Math.min(2 * wait, LONGEST_MS);
   watched.trouble("no_live");
   watched.refused();
+}
+
+// The local date of a device's newest reading of whatever kind; "" while none is known.
+export function lastDay(device) {
+  const { power_at, import_at, export_at } = (watched?.device === device && last?.live) || {};
+  const [at] = [power_at, import_at, export_at].filter(Boolean).sort((one, other) => Date.parse(other) - Date.parse(one));
+  return at?.slice(0, 10) ?? "";
 }
 
 export function draw() {

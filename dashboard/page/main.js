@@ -6,7 +6,7 @@
 import * as api from "./api.js";
 import * as live from "./live.js";
 import * as say from "./words.js";
-import { draw, fetched, frame, href } from "./view.js";
+import { draw, fetched, frame, href, lead } from "./view.js";
 
 const AGAIN_MS = 5000;
 const RENEWED_MS = 60000;
@@ -60,13 +60,13 @@ async function look({ again = true, entered = false } = {}) {
     const other = shown && href(shown) !== href(wanted);
     place("body").hidden = !shown;
     place("body").setAttribute("aria-busy", Boolean(other));
-    live.watch(wanted.device, { trouble: (name) => trouble("live", name), refused: look });
+    live.watch(wanted.device, { trouble: (name) => trouble("live", name), refused: look, came: onward });
     const got = await fetched(wanted);
     if (mine !== turn) return;
     shown = got;
     place("body").hidden = false;
     place("body").setAttribute("aria-busy", false);
-    draw(shown);
+    show();
     trouble("view", "");
     if (other) place("view-title").focus({ preventScroll: true });
     later(RENEWED_MS);
@@ -74,6 +74,15 @@ async function look({ again = true, entered = false } = {}) {
     if (!(error instanceof api.Refused)) throw error;
     if (mine === turn) amiss(error.status);
   }
+}
+
+function show() {
+  draw(shown);
+  onward();
+}
+
+function onward() {
+  if (shown) lead(shown, live.lastDay(shown.device));
 }
 
 function later(ms) {
@@ -158,7 +167,7 @@ async function choose(event) {
   label();
   live.draw();
   if (known?.devices.length && asked()) frame(asked(), known);
-  if (shown) draw(shown);
+  if (shown) show();
 }
 
 // Who was sent a link comes with a token in the address, where nobody else should find it.

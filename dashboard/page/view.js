@@ -64,6 +64,16 @@ export function draw(shown) {
   place("csv").href = `${api.path(device, kind, span)}?format=csv`;
 }
 
+// Where nothing is known, a way to when something last was: `day`, the local date of the device's newest reading, or "".
+export function lead(shown, day) {
+  const span = day.slice(0, LENGTH[shown.kind]);
+  const link = place("last");
+  link.hidden = !day || span === shown.span || noted(shown) !== "nothing_here";
+  if (link.hidden) return;
+  link.href = href({ ...shown, span });
+  link.textContent = say.word("to_last", { title: say.title(shown.kind, span) });
+}
+
 // The word that has to be said of a view, or none.
 function noted({ now, sum }) {
   if (now.astray) return "other_zone";

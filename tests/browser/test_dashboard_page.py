@@ -151,6 +151,19 @@ def test_a_device_without_readings_says_so(page: Page) -> None:
     expect(page.locator("#age")).to_have_text("no reading yet")
 
 
+def test_where_nothing_is_known_a_way_leads_to_the_last_reading(page: Page, house: House) -> None:
+    send_live(house.environ, Live("attic", power_mw=1_000, power_at=1_751_000_000_000, import_mwh=1, import_at=1_751_323_600_000, offset=1))
+    go(page, "day", "2026-10-24", "attic")
+    page.get_by_role("link", name="To the last reading: Tuesday, 1 July 2025").click()
+    expect(page.locator("#view-title")).to_have_text("Tuesday, 1 July 2025")
+    expect(page.locator("#last")).to_be_hidden()
+    expect(page.locator("#view-title")).to_be_focused()
+    go(page, "year", "2026", "attic")
+    expect(page.locator("#last")).to_have_attribute("href", "#/attic/year/2025")
+    go(page, "day", "2026-10-24")
+    expect(page.locator("#last")).to_be_hidden()
+
+
 def test_the_neighbours_house_is_not_there(page: Page) -> None:
     page.evaluate("location.hash = '#/barn/day/2026-10-24'")
     expect(page.locator("#trouble")).to_have_text("There is no such device, or it is not yours.")
