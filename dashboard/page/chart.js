@@ -14,13 +14,15 @@ export function make(name, attributes = {}, ...children) {
   return made;
 }
 
-// Steps of 1, 2 or 5 times a power of ten, about four of them: from the lowest that is there to the first that is above all.
+// Steps of 1, 2 or 5 times a power of ten, about four of them: from the lowest that is there to the first that is above all. With as many digits after the
+// point as each of them needs.
 function steps(low, high) {
   const rough = Math.max(high - low, 0.001) / 4;
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = unit * [1, 2, 5, 10].find((one) => one * unit >= rough);
   const first = Math.ceil(low / step - 1e-9);
-  return Array.from({ length: Math.ceil(high / step - 1e-9) - first + 1 }, (_, i) => Math.round((first + i) * step * 1e6) / 1e6);
+  const marks = Array.from({ length: Math.ceil(high / step - 1e-9) - first + 1 }, (_, i) => Math.round((first + i) * step * 1e6) / 1e6);
+  return { marks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
 const hatch = (name) =>
@@ -30,7 +32,7 @@ const hatch = (name) =>
 export function chart(bars, { width, title, tell }) {
   const values = bars.flatMap(({ period, before }) => [period.total?.import_kwh ?? 0, -(period.total?.export_kwh ?? 0), ...before]);
   const low = Math.min(0, ...values);
-  const marks = steps(low, Math.max(0.1, ...values));
+  const { marks, digits } = steps(low, Math.max(0.1, ...values));
   const high = marks.at(-1);
   const y = (value) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   const slot = (width - LEFT) / bars.length;
@@ -39,7 +41,7 @@ export function chart(bars, { width, title, tell }) {
   const ground = make("g", {}, make("defs", {}, hatch("hatch"), hatch("hatch-export")));
   for (const mark of marks) {
     ground.append(make("line", { class: "grid", x1: LEFT, x2: width, y1: y(mark), y2: y(mark) }));
-    ground.append(make("text", { x: LEFT - 6, y: y(mark) + 4, "text-anchor": "end", "aria-hidden": "true" }, kilo(Math.abs(mark))));
+    ground.append(make("text", { x: LEFT - 6, y: y(mark) + 4, "text-anchor": "end", "aria-hidden": "true" }, kilo(Math.abs(mark), digits)));
   }
   ground.append(make("text", { x: 0, y: TOP - 12, "aria-hidden": "true" }, "kWh"));
   svg.append(ground);

@@ -48,16 +48,16 @@ export const languages = () => LANGUAGES.map((one) => [one, new Intl.DisplayName
 
 export const word = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
-const number = (value, options) => (numbers[JSON.stringify(options)] ??= new Intl.NumberFormat(locale, options)).format(value);
+// What is rounded to nothing has no sign.
+const number = (value, options) =>
+  (numbers[JSON.stringify(options)] ??= new Intl.NumberFormat(locale, { signDisplay: "negative", ...options })).format(value);
 
-export function kwh(value) {
-  const digits = Math.abs(value) < 10 ? 2 : 1;
-  return `${number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits })} kWh`;
-}
-export const kilo = (value) => number(value, { maximumFractionDigits: 1 });
+export const kilo = (value, digits) => number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const digits = (value) => (Math.abs(value) < 1 ? 3 : Math.abs(value) < 10 ? 2 : 1);
+export const kwh = (value, exactly = digits(value)) => `${kilo(value, exactly)} kWh`;
 export const money = (value, currency) => number(value, { style: "currency", currency });
 export const percent = (value) => number(Math.floor(value * 1000) / 1000, { style: "percent", maximumFractionDigits: 1 });
-export const power = (watts) => (Math.abs(watts) < 1000 ? `${number(watts, { maximumFractionDigits: 0 })} W` : `${number(watts / 1000, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} kW`);
+export const power = (watts) => (Math.abs(watts) < 1000 ? `${number(watts, { maximumFractionDigits: 0 })} W` : `${kilo(watts / 1000, 2)} kW`);
 
 export function age(seconds) {
   const [size, unit] = seconds < 120 ? [1, "second"] : seconds < 7200 ? [60, "minute"] : seconds < 172800 ? [3600, "hour"] : [86400, "day"];
