@@ -35,7 +35,8 @@ from tests.stack import ROOT, Stack
 
 KEEP: Final = {"WATTFALL_KEEP_HOURS_MONTHS": "1200"}
 """The server deletes what has expired, and the days shown are long past."""
-PEOPLE: Final = {"ada": "home,empty,attic,nobody.ever-sent:it", "bob": "barn"}
+PEOPLE: Final = {"ada": "home,empty,attic,cellar,nobody.ever-sent:it", "bob": "barn"}
+ODD_DAY: Final = "2026-10-24"
 GRAIN: Final = {"day": Grain.HOUR, "month": Grain.DAY, "year": Grain.MONTH}
 PASSWORD: Final = "correct horse battery"
 
@@ -66,12 +67,15 @@ def fill(environ: dict[str, str], now_s: int) -> None:
 
 
 def _kept(now_s: int) -> Iterable[Total]:
+    """One day is stored with a kWh more than its hours have, and than its month has: whoever adds up is found out."""
     today = sample_house.CALENDAR.date(now_s)
     yesterday = sample_house.CALENDAR.date(now_s - 86_400)
     for day in {today.isoformat(), yesterday.isoformat(), "2026-03-29", "2026-10-24", "2026-10-25"}:
         yield from sample_house.hours(day)
     for month in {today.isoformat()[:7], yesterday.isoformat()[:7], "2026-10", "2026-09"}:
-        yield from sample_house.folded(month, Grain.DAY, now_s)
+        for total in sample_house.folded(month, Grain.DAY, now_s):
+            odd = total.start == parse_span(ODD_DAY, sample_house.CALENDAR)[0]
+            yield total._replace(import_mwh=total.import_mwh + 1_000_000 * odd)
     for year in {today.year - 1, today.year, 2026}:
         yield from sample_house.folded(str(year), Grain.MONTH, now_s)
 

@@ -19,6 +19,7 @@ _USED_WH: Final = (210, 190, 180, 180, 190, 230, 480, 760, 540, 420, 390, 430, 6
 _SUN_WH: Final = (0, 0, 0, 0, 0, 0, 0, 60, 240, 520, 830, 1090, 1180, 1120, 870, 560, 260, 70, 0, 0, 0, 0, 0, 0)
 _NOBODY_KNOWS: Final = (date(2026, 10, 24), range(3, 5))
 _GUESSED: Final = (date(2026, 10, 24), range(5, 8))
+_BEGAN_ANEW: Final = (date(2026, 10, 25), 12)
 
 
 def hour(start: int, end: int) -> Total:
@@ -39,6 +40,7 @@ def hour(start: int, end: int) -> Total:
         reflects=start,
         first_at=start * 1000,
         last_at=end * 1000 - 10_000,
+        resets=int((at.date(), at.hour) == _BEGAN_ANEW),
     )
     if (at.date(), at.hour) in [(_GUESSED[0], one) for one in _GUESSED[1]]:
         return total._replace(estimated_import_mwh=total.import_mwh, covered_ms=0, readings=0, integral_import_mwh=0, integral_export_mwh=0)

@@ -49,6 +49,11 @@ def elsewhere(context: BrowserContext, house: House, **changed: str) -> Iterator
         page.close()
 
 
+def digits(kwh: float) -> int:
+    """After the point, so that a small number is not told as nothing."""
+    return 3 if kwh < 1 else 2 if kwh < 10 else 1
+
+
 def violations(page: Page) -> list[str]:
     found = Axe().run(page)
     return [f"{one['id']}: {node['html'][:150]}" for one in found.response["violations"] for node in one["nodes"]]
@@ -75,9 +80,21 @@ def test_the_sum_above_the_bars_is_the_stored_total_and_not_an_addition(page: Pa
     with house.client("ada") as client:
         periods = client.get(f"/v1/devices/home/{larger}/{larger_span}").json()["periods"]
     total = next(period["total"] for period in periods if period["local"] == span)
-    digits = 2 if total["import_kwh"] < 10 else 1
-    expect(page.locator("#sums dd").first).to_contain_text(f"{total['import_kwh']:.{digits}f} kWh")
+    assert abs(total["import_kwh"] - sum(float(bar["import"]) for bar in bars(page) if "import" in bar)) > 0.9
+    expect(page.locator("#sums dd").first).to_contain_text(f"{total['import_kwh']:.{digits(total['import_kwh'])}f} kWh")
     expect(page.locator("#sums")).to_contain_text(f"€{total['import_cost']:.2f}")
+    given = [f"{total['export_kwh']:.{digits(total['export_kwh'])}f} kWh", f"€{total['export_credit']:.2f}"]
+    expect(page.locator("#sums dd.export")).to_have_text(given if total["export_kwh"] else [])
+
+
+@pytest.mark.parametrize(
+    ("span", "before", "title"), [("2026-10-25", "2026-10-24", "Saturday, 24 October 2026"), ("2026-10", "2026-09", "September 2026")]
+)
+def test_beside_the_sum_stands_the_one_before(page: Page, house: House, span: str, before: str, title: str) -> None:
+    kind, larger = ("day", "month") if len(span) == 10 else ("month", "year")
+    go(page, kind, span)
+    total = next(one for one in house.stored(larger, before[: len(before) - 3]) if CALENDAR.date(one.start).isoformat().startswith(before))
+    expect(page.locator("#sums div", has=page.locator("dd.before"))).to_have_text(f"{title}{total.import_mwh / 1e6:.1f} kWh")
 
 
 def test_what_is_missing_or_estimated_looks_different_and_is_said(page: Page) -> None:
@@ -106,6 +123,26 @@ def test_hours_that_are_not_kept_any_more_are_not_called_missing(context: Browse
         page.get_by_role("link", name="Month").click()
         expect(page.locator("#chart")).to_be_visible()
         expect(page.locator("#note")).to_have_text("")
+
+
+def test_totals_of_another_zone_are_said(context: BrowserContext, house: House) -> None:
+    with elsewhere(context, house, WATTFALL_ZONE="Europe/London") as page:
+        go(page, "month", "2026-10")
+        expect(page.locator("#note")).to_have_text("Some totals were made in another time zone and are not shown.")
+
+
+def test_without_a_tariff_nothing_costs_anything(context: BrowserContext, house: House) -> None:
+    without = dict.fromkeys(("WATTFALL_CURRENCY", "WATTFALL_PRICE_IMPORT", "WATTFALL_PRICE_EXPORT"), "")
+    with elsewhere(context, house, **without) as page:
+        go(page, "month", "2026-10")
+        expect(page.locator("#sums dt")).to_have_text(["From the grid", "Into the grid", "September 2026"])
+        page.locator("summary").click()
+        expect(page.locator("#rows thead th")).to_have_text(["Day", "From the grid", "Into the grid", "Estimated", "Time known"])
+
+
+def test_a_meter_that_was_exchanged_is_said(page: Page) -> None:
+    go(page, "day", "2026-10-25")
+    assert [bar["start"][11:13] for bar in bars(page) if "the meter was exchanged or began anew" in bar["said"]] == ["12"]
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
