@@ -47,7 +47,7 @@ export async function fetched({ device, kind, span }) {
 export function frame({ device, kind, span }, { devices, today }) {
   const title = moved(kind, span, 0) === span ? say.title(kind, span) : span;
   document.title = `${title} · Wattfall`;
-  place("view-title").textContent = title;
+  say.write(place("view-title"), title);
   ways(devices.includes(device) ? device : devices[0], kind, span, today);
 }
 

@@ -37,6 +37,11 @@ export async function choose(wanted) {
   kept(wanted);
 }
 
+// Lets an element say a text; what it says already is not said again.
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 // Lets an element say a word, in whatever language comes to be spoken, or nothing (""). What it says already is not said again.
 export function tell(element, name) {
   if ((element.dataset.word ?? "") === name) return;
