@@ -51,9 +51,9 @@ async function look({ again = true, entered = false } = {}) {
       if (mine !== turn) return;
       meet(found, entered);
     }
+    if (known.devices.length && !asked()) history.replaceState(null, "", href({ device: known.devices[0], kind: "day", span: known.today }));
     const wanted = asked();
     place("view").hidden = !known.devices.length;
-    if (known.devices.length && !wanted) return location.replace(href({ device: known.devices[0], kind: "day", span: known.today }));
     if (known.devices.length) frame(wanted, known);
     place("device").value = wanted?.device ?? "";
     if (!known.devices.includes(wanted?.device)) throw new api.Refused(404);
@@ -68,7 +68,8 @@ async function look({ again = true, entered = false } = {}) {
     place("body").setAttribute("aria-busy", false);
     show();
     trouble("view", "");
-    if (other) place("view-title").focus({ preventScroll: true });
+    trouble("language", "");
+    if (other) regain();
     later(RENEWED_MS);
   } catch (error) {
     if (!(error instanceof api.Refused)) throw error;
@@ -83,6 +84,12 @@ function show() {
 
 function onward() {
   if (shown) lead(shown, live.lastDay(shown.device));
+}
+
+// Whoever had the focus in what is gone goes on at the title; all others stay where they are.
+function regain() {
+  const at = document.activeElement ?? document.body;
+  if (at === document.body || at.closest("[hidden]")) place("view-title").focus({ preventScroll: true });
 }
 
 function later(ms) {
@@ -139,6 +146,7 @@ async function login(event) {
   }
   form.reset();
   await look({ entered: true });
+  regain();
 }
 
 async function leave() {

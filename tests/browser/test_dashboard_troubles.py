@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -359,3 +360,40 @@ def test_the_same_again_is_not_said_again_and_moves_nobody(page: Page, where: st
     page.wait_for_timeout(1500)  # the age of the reading changes each second
     assert page.locator("#told").inner_text() == told
     assert page.evaluate("seen.length === 1 && seen[0] === document.activeElement")
+# Where the focus is
+
+
+def test_who_turns_pages_by_the_keyboard_can_go_on(page: Page) -> None:
+    go(page, "day", "2026-10-24")
+    page.locator("#before").focus()
+    for title in ("Friday, 23 October 2026", "Thursday, 22 October 2026", "Wednesday, 21 October 2026"):
+        page.keyboard.press("Enter")
+        expect(page.locator("#view-title")).to_have_text(title)
+        expect(page.locator("#csv")).to_have_attribute("href", re.compile(dt.datetime.strptime(title, "%A, %d %B %Y").date().isoformat()))
+        expect(page.locator("#before")).to_be_focused()
+
+
+def test_who_chooses_a_device_by_the_arrows_can_go_on(page: Page) -> None:
+    page.locator("#device").focus()
+    for device in ("empty", "attic", "cellar"):
+        page.keyboard.press("ArrowDown")
+        expect(page.locator("#csv")).to_have_attribute("href", re.compile(f"/{device}/"))
+        expect(page.locator("#device")).to_be_focused()
+
+
+def test_whose_way_ends_begins_at_the_title(page: Page) -> None:
+    today = page.url.rpartition("/")[2]
+    page.locator("#before").click()
+    expect(page.locator("#csv")).not_to_have_attribute("href", re.compile(today))
+    page.locator("#after").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#csv")).to_have_attribute("href", re.compile(today))
+    expect(page.locator("#view-title")).to_be_focused()
+
+
+def test_who_logs_in_begins_at_the_title(context: BrowserContext, house: House) -> None:
+    page = context.new_page()
+    page.goto(house.url)
+    log_in(page)
+    expect(page.locator("#chart svg")).to_be_visible()
+    expect(page.locator("#view-title")).to_be_focused()
