@@ -107,6 +107,7 @@ function meet(found, entered) {
   place("leave").hidden = false;
   place("login").hidden = true;
   [known, person] = [found, found.person];
+  label();
 }
 
 function empty() {
@@ -160,7 +161,7 @@ async function leave() {
 }
 
 function label() {
-  place("leave").textContent = say.word("leave");
+  place("leave").textContent = say.word("leave", { person });
   place("device").setAttribute("aria-label", say.word("choose_device"));
   place("language").setAttribute("aria-label", say.word("choose_language"));
   place("language").value = say.language;

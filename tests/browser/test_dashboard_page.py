@@ -201,6 +201,12 @@ def test_where_nothing_is_known_a_way_leads_to_the_last_reading(page: Page, hous
     expect(page.locator("#last")).to_be_hidden()
 
 
+def test_the_page_says_whose_it_is(page: Page, house: House) -> None:
+    expect(page.locator("#leave")).to_have_text("Log out ada")
+    page.goto(house.link("bob"))
+    expect(page.locator("#leave")).to_have_text("Log out bob")
+
+
 def test_the_neighbours_house_is_not_there(page: Page) -> None:
     page.evaluate("location.hash = '#/barn/day/2026-10-24'")
     expect(page.locator("#trouble")).to_have_text("There is no such device, or it is not yours.")

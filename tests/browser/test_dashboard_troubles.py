@@ -292,7 +292,7 @@ def test_a_browser_that_keeps_nothing_shows_the_house(context: BrowserContext, h
     expect(page.locator("#chart svg")).to_be_visible()
     page.locator("#language").select_option("nl")
     expect(page.get_by_role("link", name="Vandaag")).to_be_hidden()
-    expect(page.locator("#leave")).to_have_text("Uitloggen")
+    expect(page.locator("#leave")).to_have_text("ada uitloggen")
 
 
 def test_a_language_that_does_not_come_leaves_the_one_there_is(page: Page) -> None:
