@@ -12,8 +12,9 @@ const AGAIN_MS = 5000;
 const RENEWED_MS = 60000;
 const SPAN = { day: /^\d{4}-\d\d-\d\d$/, month: /^\d{4}-\d\d$/, year: /^\d{4}$/ };
 const WRONG = { 404: "not_yours", 422: "no_date", 429: "busy", 503: "no_store" };
+const NOT_ENTERED = { 401: "refused", 422: "refused", 429: "too_often" };
 const place = (id) => document.getElementById(id);
-const troubles = { view: "", live: "" };
+const troubles = { leave: "", language: "", view: "", live: "" }; // the first is said
 let token = ""; // of a link, until there is a session for it
 let known = null; // who looks, which devices are theirs, and what day it is; null: nobody, or nobody can tell
 let person = ""; // who looked last
@@ -23,7 +24,7 @@ let timer = 0;
 
 function trouble(of, name) {
   troubles[of] = name;
-  say.tell(place("trouble"), troubles.view || troubles.live);
+  say.tell(place("trouble"), Object.values(troubles).find(Boolean) ?? "");
 }
 
 function asked() {
@@ -44,7 +45,7 @@ async function look({ again = true, entered = false } = {}) {
       await api.bring(token);
       if (mine !== turn) return;
       token = "";
-      again = true;
+      again = entered = true;
     }
     if (again || !known?.devices.includes(asked()?.device)) {
       const found = await api.devices();
@@ -73,7 +74,7 @@ async function look({ again = true, entered = false } = {}) {
     later(RENEWED_MS);
   } catch (error) {
     if (!(error instanceof api.Refused)) throw error;
-    if (mine === turn) amiss(error.status);
+    if (mine === turn) amiss(error.status, entered);
   }
 }
 
@@ -116,8 +117,8 @@ function empty() {
   place("body").hidden = true;
 }
 
-function amiss(status) {
-  if (status === 401) return nobody(token ? "no_link" : "");
+function amiss(status, entered) {
+  if (status === 401) return nobody(token ? "no_link" : entered ? "no_cookie" : "");
   if (status === 404) empty();
   if (status === 422) place("body").hidden = true;
   trouble("view", known?.devices.length === 0 ? "no_devices" : (WRONG[status] ?? "no_connection"));
@@ -132,7 +133,7 @@ function nobody(why) {
   for (const id of ["view", "device", "leave"]) place(id).hidden = true;
   place("login").hidden = false;
   say.tell(place("refused"), why);
-  trouble("view", "");
+  for (const each of Object.keys(troubles)) trouble(each, "");
   document.title = "Wattfall";
 }
 
@@ -143,7 +144,7 @@ async function login(event) {
   try {
     await api.login(form.person.value, form.password.value);
   } catch (error) {
-    return say.tell(place("refused"), { 401: "refused", 422: "refused", 429: "too_often" }[error.status] ?? "no_connection");
+    return say.tell(place("refused"), NOT_ENTERED[error.status] ?? "not_entered");
   }
   form.reset();
   await look({ entered: true });
@@ -151,10 +152,11 @@ async function login(event) {
 }
 
 async function leave() {
+  trouble("leave", "");
   try {
     await api.leave();
-  } catch (error) {
-    return trouble("view", WRONG[error.status] ?? "no_connection"); // and the session goes on: nobody should believe that it does not
+  } catch {
+    return trouble("leave", "not_left"); // until it is done: nobody should believe that the session has ended
   }
   history.replaceState(null, "", "/");
   nobody("");
@@ -168,10 +170,11 @@ function label() {
 }
 
 async function choose(event) {
+  trouble("language", "");
   try {
     await say.choose(event.target.value);
   } catch {
-    trouble("view", "no_connection");
+    trouble("language", "no_words");
   }
   label();
   live.draw();

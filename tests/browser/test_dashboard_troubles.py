@@ -45,6 +45,12 @@ def link(house: House, person: str) -> str:
     return f"{house.url}/#token={command(house.environ, 'token', person).stdout.strip()}"
 
 
+def log_in(page: Page) -> None:
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+
+
 @pytest.fixture
 def cat(context: BrowserContext, house: House) -> Iterator[Page]:
     """Somebody whose devices change; the neighbour's house is not among them."""
@@ -185,9 +191,7 @@ def test_an_address_that_cannot_be_read_leads_to_today(page: Page) -> None:
 def test_who_logs_in_where_there_is_nothing_for_them_comes_to_their_first_device(context: BrowserContext, house: House) -> None:
     page = context.new_page()
     page.goto(f"{house.url}/#/barn/month/2026-10")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    log_in(page)
     expect(page.locator("#chart svg")).to_be_visible()
     assert "/#/home/day/" in page.url
     expect(page.locator("#trouble")).to_have_text("")
@@ -298,11 +302,12 @@ def test_a_browser_that_keeps_nothing_shows_the_house(context: BrowserContext, h
 def test_a_language_that_does_not_come_leaves_the_one_there_is(page: Page) -> None:
     page.route("**/words/*", lambda route: route.abort())
     page.locator("#language").select_option("nl")
-    expect(page.locator("#trouble")).to_contain_text("The dashboard does not answer.")
+    expect(page.locator("#trouble")).to_have_text("The other language could not be loaded. Please choose it again.")
     expect(page.locator("#language")).to_have_value("en")
     page.unroute_all()
     page.locator("#language").select_option("nl")
-    expect(page.locator("#trouble")).to_contain_text("Het dashboard antwoordt niet.")
+    expect(page.locator("#leave")).to_have_text("ada uitloggen")
+    expect(page.locator("#trouble")).to_have_text("")
 
 
 @pytest.mark.parametrize("status", [0, 429, 503])
@@ -327,11 +332,37 @@ def test_a_link_that_is_refused_does_not_show_the_house_of_who_is_there(page: Pa
     expect(page.locator("#view")).to_be_hidden()
 
 
-def test_nobody_believes_to_have_left_who_has_not(page: Page) -> None:
-    page.route("**/v1/session", lambda route: route.abort())
+@pytest.mark.parametrize("door", ["password", "link"])
+def test_a_session_that_the_browser_does_not_keep_is_said(context: BrowserContext, house: House, door: str) -> None:
+    page = context.new_page()
+    page.route("**/v1/session*", lambda route: route.fulfill(status=204))
+    page.route("**/v1/session/bearer", lambda route: route.fulfill(status=204))
+    page.goto(house.link("ada") if door == "link" else house.url)
+    if door == "password":
+        log_in(page)
+    expect(page.locator("#refused")).to_contain_text("Your browser did not keep the session")
+    expect(page.locator("#login")).to_be_visible()
+
+
+@pytest.mark.parametrize("status", [0, 500, 503])
+def test_a_login_that_does_not_work_is_not_tried_again_by_itself_and_does_not_say_so(context: BrowserContext, house: House, status: int) -> None:
+    page = context.new_page()
+    page.goto(house.url)
+    page.route("**/v1/session", lambda route: route.fulfill(status=status) if status else route.abort())
+    log_in(page)
+    expect(page.locator("#refused")).to_have_text("You could not be logged in. Please try again.")
+
+
+@pytest.mark.parametrize("status", [0, 503])
+def test_nobody_believes_to_have_left_who_has_not(page: Page, status: int) -> None:
+    page.route("**/v1/session", lambda route: route.fulfill(status=status) if status else route.abort())
     page.get_by_role("button", name="Log out").click()
-    expect(page.locator("#trouble")).to_contain_text("The dashboard does not answer.")
+    expect(page.locator("#trouble")).to_contain_text("You are still logged in")
     expect(page.locator("#view")).to_be_visible()
+    with page.expect_response("**/day/*"):
+        look_again(page)
+    page.wait_for_timeout(500)
+    expect(page.locator("#trouble")).to_contain_text("You are still logged in")
     page.unroute_all()
     page.get_by_role("button", name="Log out").click()
     expect(page.locator("#login")).to_be_visible()
@@ -360,6 +391,8 @@ def test_the_same_again_is_not_said_again_and_moves_nobody(page: Page, where: st
     page.wait_for_timeout(1500)  # the age of the reading changes each second
     assert page.locator("#told").inner_text() == told
     assert page.evaluate("seen.length === 1 && seen[0] === document.activeElement")
+
+
 # Where the focus is
 
 
