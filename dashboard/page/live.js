@@ -1,10 +1,9 @@
-// The power now: as it comes, with its age, and with what the last ones were.
+// The power now, or the register of a meter that sends no power: as it comes, with its age, and with what the last powers were.
 
 import { stream } from "./api.js";
 import { trail } from "./chart.js";
 import * as say from "./words.js";
 
-const OLD_S = 120;
 const KEPT = 60;
 const PATIENCE_MS = 4000; // a stream ends now and then, and is there again at once
 const LONGEST_MS = 60000;
@@ -85,16 +84,23 @@ export function lastDay(device) {
   return at?.slice(0, 10) ?? "";
 }
 
+// What is shown of a reading: the word above it, the text of its value and its instant; after how many seconds that is old; how it looks.
+function part({ power_w, power_at, import_kwh, import_at, export_kwh, export_at }) {
+  if (power_at) return { title: power_w < 0 ? "giving_now" : "power_now", text: say.power(Math.abs(power_w)), at: power_at, old: 120, look: power_w < 0 ? "export" : "" };
+  if (import_at) return { title: "import_register", text: say.kwh(import_kwh), at: import_at, old: 3600, look: "register" };
+  if (export_at) return { title: "export_register", text: say.kwh(export_kwh), at: export_at, old: 3600, look: "register export" };
+  return { title: "power_now", text: "–", old: 0, look: "" };
+}
+
 export function draw() {
   const { live, heard } = last ?? {};
-  const power = live?.power_w ?? null;
-  const seconds = live ? (Date.parse(live.as_of) - Date.parse(live.power_at)) / 1000 + (performance.now() - heard) / 1000 : 0;
-  place("live").classList.toggle("export", power < 0);
-  place("live").classList.toggle("old", power === null || seconds > OLD_S);
-  place("live-title").textContent = say.word(power < 0 ? "giving_now" : "power_now");
-  place("power").textContent = power === null ? "–" : say.power(Math.abs(power));
-  place("power").dataset.watts = power ?? "";
-  place("age").textContent = !live ? "" : power !== null ? say.age(seconds) : say.word(live.import_kwh === null ? "no_reading" : "no_power");
+  const { title, text, at, old, look } = part(live ?? {});
+  const seconds = at ? (Date.parse(live.as_of) - Date.parse(at) + performance.now() - heard) / 1000 : Infinity;
+  place("live").className = look;
+  place("live").classList.toggle("old", seconds > old);
+  say.write(place("live-title"), say.word(title));
+  say.write(place("power"), text);
+  say.write(place("age"), at ? say.age(seconds) : live ? say.word("no_reading") : "");
   trail(place("trail"), watts);
 }
 

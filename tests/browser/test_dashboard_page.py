@@ -188,6 +188,21 @@ def test_a_device_without_readings_says_so(page: Page) -> None:
     expect(page.locator("#age")).to_have_text("no reading yet")
 
 
+def test_a_meter_that_sends_no_power_is_shown_by_its_register(page: Page, house: House) -> None:
+    now = int(time.time() * 1000)
+    go(page, "day", "2026-10-24", "cellar")
+    send_live(house.environ, Live("cellar", export_mwh=2_000_000, export_at=now - 7_300_000, offset=1))
+    expect(page.locator("#live-title")).to_have_text("Meter reading, into the grid")
+    expect(page.locator("#power")).to_have_text("2.00 kWh")
+    expect(page.locator("#age")).to_have_text("2 hours ago")
+    expect(page.locator("#live")).to_have_class("register export old")
+    send_live(house.environ, Live("cellar", import_mwh=6_613_405_000, import_at=now - 300_000, offset=2))
+    expect(page.locator("#live-title")).to_have_text("Meter reading, from the grid")
+    expect(page.locator("#power")).to_have_text("6,613.4 kWh")
+    expect(page.locator("#live")).to_have_class("register")
+    picture(page, "register")
+
+
 def test_where_nothing_is_known_a_way_leads_to_the_last_reading(page: Page, house: House) -> None:
     send_live(house.environ, Live("attic", power_mw=1_000, power_at=1_751_000_000_000, import_mwh=1, import_at=1_751_323_600_000, offset=1))
     go(page, "day", "2026-10-24", "attic")
