@@ -10,6 +10,7 @@ const LARGER = { day: "month", month: "year" };
 const SMALLER = { month: "day", year: "month" };
 const LENGTH = { day: 10, month: 7, year: 4 };
 const place = (id) => document.getElementById(id);
+const WH = 3; // digits of a kWh
 let pointed = ""; // the start of the period that is told of
 
 export const href = ({ device, kind, span }) => `#/${encodeURIComponent(device)}/${kind}/${span}`;
@@ -172,12 +173,14 @@ function beside(period, { now, then }) {
   return (then?.periods ?? []).filter((one) => one.total && name(one) === name(period)).map((one) => one.total.import_kwh);
 }
 
+const gives = (view) => view.periods.some((period) => period.total?.export_kwh);
+
 function legend(shown) {
   const { kind, now, before } = shown;
   const seen = new Set(now.periods.flatMap((period) => period.marks));
   const box = (look) => make("rect", { class: look, x: 1, y: 1, width: 14, height: 14 });
   const entries = [[box("import"), say.word("used")]];
-  if (now.periods.some((period) => period.total?.export_kwh)) entries.push([box("export"), say.word("given")]);
+  if (gives(now)) entries.push([box("export"), say.word("given")]);
   if (now.periods.some(({ total }) => total?.estimated_import_kwh || total?.estimated_export_kwh)) entries.push([box("import guessed"), say.word("estimated")]);
   if (seen.has("unknown")) entries.push([box("unknown"), say.word("missing")]);
   if (seen.has("part")) entries.push([box("unknown"), say.word("part_missing")]);
@@ -189,13 +192,15 @@ function legend(shown) {
 
 function table(shown) {
   const { now } = shown;
+  const money = (value) => say.money(value, now.tariff.currency);
   const columns = [
-    [say.word("used"), (total) => say.kwh(total.import_kwh)],
-    [say.word("given"), (total) => say.kwh(total.export_kwh)],
-    ...(now.tariff ? [[say.word("cost"), (total) => say.money(total.import_cost, now.tariff.currency)]] : []),
-    [say.word("estimated_share"), (total) => say.percent(total.estimated_share)],
-    [say.word("known_time"), (total) => say.percent(total.coverage)],
-  ];
+    [say.word("used"), ({ total }) => say.kwh(total.import_kwh, WH)],
+    now.tariff && [say.word("cost"), ({ total }) => money(total.import_cost)],
+    gives(now) && [say.word("given"), ({ total }) => say.kwh(total.export_kwh, WH)],
+    gives(now) && now.tariff && [say.word("credit"), ({ total }) => money(total.export_credit)],
+    [say.word("estimated_share"), ({ total }) => say.percent(total.estimated_share)],
+    [say.word("known_time"), ({ total, open }) => (open ? say.word("still_open") : say.percent(total.coverage))],
+  ].filter(Boolean);
   const head = [say.word(now.grain), ...columns.map(([name]) => name)].map((textContent) => element("th", { scope: "col", textContent }));
   const rows = now.periods
     .filter((period) => !period.marks.includes("future"))
@@ -204,7 +209,9 @@ function table(shown) {
         "tr",
         {},
         element("th", { scope: "row", textContent: say.row(now.grain, period) }),
-        ...columns.map(([, cell]) => element("td", { textContent: period.total ? cell(period.total) : say.word("nothing_known") })),
+        ...(period.total
+          ? columns.map(([, cell]) => element("td", { textContent: cell(period) }))
+          : [element("td", { colSpan: columns.length, textContent: say.word(period.marks.includes("gone") ? "gone" : "nothing_known") })]),
       ),
     );
   place("rows").replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows));

@@ -140,6 +140,23 @@ def test_without_a_tariff_nothing_costs_anything(context: BrowserContext, house:
         expect(page.locator("#rows thead th")).to_have_text(["Day", "From the grid", "Into the grid", "Estimated", "Time known"])
 
 
+def test_the_table_has_what_the_bars_have(page: Page, house: House) -> None:
+    go(page, "month", "2026-10")
+    page.locator("summary").click()
+    expect(page.locator("#rows thead th")).to_have_text(["Day", "From the grid", "Cost", "Into the grid", "Credit", "Estimated", "Time known"])
+    day = house.stored("month", "2026-10")[4]
+    used, given = day.import_mwh / 1e6, day.export_mwh / 1e6
+    expect(page.locator("#rows tbody tr").nth(4).locator("td")).to_have_text(
+        [f"{used:.3f} kWh", f"€{used * 0.30:.2f}", f"{given:.3f} kWh", f"€{given * 0.08:.2f}", "0%", "100%"]
+    )
+
+
+def test_of_what_goes_on_nobody_says_how_much_of_it_is_known(page: Page) -> None:
+    go(page, "year", page.url.rpartition("/")[2][:4])
+    page.locator("summary").click()
+    expect(page.locator("#rows tbody tr").last.locator("td").last).to_have_text("goes on")
+
+
 def test_a_meter_that_was_exchanged_is_said(page: Page) -> None:
     go(page, "day", "2026-10-25")
     assert [bar["start"][11:13] for bar in bars(page) if "the meter was exchanged or began anew" in bar["said"]] == ["12"]
