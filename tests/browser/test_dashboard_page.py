@@ -303,6 +303,11 @@ def test_a_link_that_is_not_valid_any_more_says_so(context: BrowserContext, hous
     expect(page.locator("#refused")).to_have_text("This link is not valid any more.")
 
 
+def brightness(page: Page) -> int:
+    """Of the ground, 0 to 255."""
+    return max(map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))))
+
+
 @pytest.mark.parametrize("language", ["en", "nl"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desktop"])
@@ -312,12 +317,33 @@ def test_everybody_can_use_it_in_each_look(browser: Browser, house: House, width
         page.goto(house.link("ada"))
         page.wait_for_selector("#chart svg")
         assert page.evaluate("document.documentElement.lang") == language
+        assert (brightness(page) < 60) is (scheme == "dark")
         for kind, span in (("day", "2026-10-24"), ("month", "2026-10"), ("year", "2026")):
             go(page, kind, span)
             page.locator("summary").click() if kind == "day" else None
             assert violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "something sticks out"
             assert picture(page, f"{kind}-{'phone' if width < 1000 else 'desktop'}-{scheme}-{language}").stat().st_size
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it_when_something_is_wrong(browser: Browser, house: House, scheme: Any) -> None:
+    people(house.environ).put("dan", [], None)
+    with browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme, locale="en") as context:
+        page = context.new_page()
+        page.goto(f"{house.url}/#token={token(house.environ, 'dan')}")
+        expect(page.locator("#trouble")).to_have_text("There is no device yet that you may see.")
+        assert violations(page) == []
+        page.goto(house.link("ada"))
+        page.wait_for_selector("#chart svg")
+        go(page, "month", "2026-10", "empty")
+        expect(page.locator("#note")).not_to_have_text("")
+        assert violations(page) == []
+        picture(page, f"empty-{scheme}")
+        page.evaluate("location.hash = '#/barn/day/2026-10-24'")
+        expect(page.locator("#trouble")).not_to_have_text("")
+        assert violations(page) == []
+        picture(page, f"trouble-{scheme}")
 
 
 def test_both_languages_say_the_same() -> None:
