@@ -351,8 +351,34 @@ def test_both_languages_say_the_same() -> None:
     assert list(english) == list(dutch)
     blanks = [{name: re.findall(r"\{\w+\}", text) for name, text in words.items()} for words in (english, dutch)]
     assert blanks[0] == blanks[1]
+
+
+SAID: Final = (
+    r"\bword\(([^(){]*)",
+    r'\btell\(place\("\w+"\), ([^;]*)',
+    r'\btrouble\("\w+", ([^;]*)',
+    r"watched\.trouble\(([^;]*)",
+    r"\bnobody\(([^;]*)",
+    r"const (?:WRONG|NOT_ENTERED) = ([^;]*)",
+    r"function noted\b(.*?)\n}",
+    r"return {( title: [^,]*)",
+    r'data-word=("\w+")',
+)
+"""Where the page's source says its words, but for those of `ways` and of a grain."""
+
+
+def said() -> set[str]:
+    """The words that are named there."""
     source = "".join(path.read_text(encoding="utf-8") for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.html")])
-    assert [name for name in english if name.rpartition("_")[0] not in ("before", "after") and f'"{name}"' not in source] == []
+    source = re.sub(r"\.includes\(.*?\)", "", source)
+    texts = [text for pattern in SAID for text in re.findall(pattern, source, re.DOTALL)]
+    named = {name for text in texts for name in re.findall(r'"(\w+)"', text)}
+    return named | {f"{way}_{kind}" for way in ("before", "after") for kind in ("day", "month", "year")} | {"hour"}
+
+
+def test_every_word_is_said_and_every_word_that_is_said_is_there() -> None:
+    english = json.loads((FOLDER / "words" / "en.json").read_text(encoding="utf-8"))
+    assert said() == set(english)
 
 
 def first_view(context: BrowserContext, house: House) -> tuple[float, int]:
