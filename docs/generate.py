@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -44,12 +45,24 @@ def files() -> str:
     lines = []
     for folder in FOLDERS:
         lines += [f"### {folder}/", ""]
-        for path in sorted((DOCS.parent / folder).rglob("*.py")):
-            said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(each for kind in _FIRST for each in (DOCS.parent / folder).rglob(f"*{kind}")):
+            said = _FIRST[path.suffix](path.read_text(encoding="utf-8"))
             if said and path.name != "__init__.py":
                 lines.append(f"- `{path.relative_to(DOCS.parent / folder)}`: {' '.join(said.partition(chr(10) * 2)[0].split())}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _docstring(source: str) -> str:
+    return ast.get_docstring(ast.parse(source)) or ""
+
+
+def _comment(source: str) -> str:
+    return "\n".join(line[3:] for line in itertools.takewhile(lambda line: line.startswith("//"), source.splitlines()))
+
+
+_FIRST: Final[Mapping[str, Callable[[str], str]]] = {".py": _docstring, ".js": _comment}
+"""What a module says of itself, by its kind."""
 
 
 def page() -> str:
