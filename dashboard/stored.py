@@ -25,7 +25,8 @@ class Aged(NamedTuple):
     @property
     def settled(self) -> bool:
         """And nothing is missing that a device may still have: by its own time, which may stand still, its hours are open yet."""
-        return self.past and all(period.total for period in self.view.periods)
+        gone = self.view.kept_from
+        return self.past and all(period.total or (gone is not None and period.end <= gone) for period in self.view.periods)
 
 
 class Stored:
