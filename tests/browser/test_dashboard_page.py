@@ -233,9 +233,9 @@ def test_where_nothing_is_known_a_way_leads_to_the_last_reading(page: Page, hous
 
 
 def test_the_page_says_whose_it_is(page: Page, house: House) -> None:
-    expect(page.locator("#leave")).to_have_text("Log out ada")
+    expect(page.locator("#leave")).to_have_text("Log out (ada)")
     page.goto(house.link("bob"))
-    expect(page.locator("#leave")).to_have_text("Log out bob")
+    expect(page.locator("#leave")).to_have_text("Log out (bob)")
 
 
 def test_the_neighbours_house_is_not_there(page: Page) -> None:

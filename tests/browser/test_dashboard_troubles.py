@@ -296,7 +296,7 @@ def test_a_browser_that_keeps_nothing_shows_the_house(context: BrowserContext, h
     expect(page.locator("#chart svg")).to_be_visible()
     page.locator("#language").select_option("nl")
     expect(page.get_by_role("link", name="Vandaag")).to_be_hidden()
-    expect(page.locator("#leave")).to_have_text("ada uitloggen")
+    expect(page.locator("#leave")).to_have_text("Uitloggen (ada)")
 
 
 def test_a_language_that_does_not_come_leaves_the_one_there_is(page: Page) -> None:
@@ -306,7 +306,7 @@ def test_a_language_that_does_not_come_leaves_the_one_there_is(page: Page) -> No
     expect(page.locator("#language")).to_have_value("en")
     page.unroute_all()
     page.locator("#language").select_option("nl")
-    expect(page.locator("#leave")).to_have_text("ada uitloggen")
+    expect(page.locator("#leave")).to_have_text("Uitloggen (ada)")
     expect(page.locator("#trouble")).to_have_text("")
 
 
