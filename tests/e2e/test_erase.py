@@ -25,7 +25,7 @@ from tests.stack import Stack
 
 SEED = 71
 GONE, BAD, OTHER = device_name(0), device_name(1), device_name(2)
-POINTS = ("before_transaction", "after_rows", "after_totals", "before_commit", "after_commit", "before_store")
+POINTS = ("after_rows", "before_commit", "before_store")
 """Where a waterfall dies with an erase in its hands."""
 
 

@@ -20,7 +20,7 @@ from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_t
 from tests.faults.nemesis import Nemesis
 from tests.faults.proxy import Proxy, proxy
 from tests.faults.usage import Usage
-from tests.faults.workers import CALMER, Deployment, Seat, deployment
+from tests.faults.workers import Deployment, Seat, deployment
 from tests.generator import STARTS, Rates
 from tests.stack import Stack
 
@@ -300,7 +300,7 @@ async def playing(
     zone, start = STARTS[setting.start or list(STARTS)[seed % len(STARTS)]]
     async with (
         proxy(stack.dynamodb, seed) as dynamodb,
-        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CALMER) as here,
+        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
     ):
         await here.create()
         environs = [setting.environ(number, folder) for number in range(setting.workers)]

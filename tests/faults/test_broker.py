@@ -10,7 +10,7 @@ from tests.faults.load import Load, readings
 from tests.faults.nemesis import GIVEN_UP
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
-from tests.faults.workers import CALMER, deployment
+from tests.faults.workers import deployment
 from tests.generator import STARTS
 from tests.stack import Stack
 
@@ -21,7 +21,7 @@ async def test_the_broker_is_started_again_under_load(fresh_stack: Stack, own_na
     zone, start = STARTS["leap day"]
     async with (
         proxy(fresh_stack.dynamodb) as dynamodb,
-        deployment(fresh_stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CALMER) as here,
+        deployment(fresh_stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
     ):
         await here.create()
         seats = [here.seat(role) for role in ("waterfall", "waterfall", "sinks")]

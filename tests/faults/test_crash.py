@@ -13,7 +13,7 @@ from tests.stack import Stack
 
 SEED = 2
 KILLS = 4
-DEVICES = 600
+DEVICES = 480
 CLOSES_SOON = {"WATTFALL_RESTATE_HOURS": "2"}
 """So that some readings are late."""
 CROWDED = {"WATTFALL_HOT_MB": "16"} | {f"WATTFALL_FLUSH_{level}_S": "10" for level in ("LIVE", "HOURS", "DAYS", "MONTHS")}
@@ -31,10 +31,10 @@ async def test_one_of_two_workers_is_killed_again_and_again(stack: Stack, own_na
         sinks = [await here.seat("sinks").start() for _ in range(2)]
         for seat in waterfalls + sinks:
             await seat.works()
-        sent = readings(SEED, devices=DEVICES, hours=48, start_ms=start, interval_s=1800, rates=LATE)
+        sent = readings(SEED, devices=DEVICES, hours=24, start_ms=start, interval_s=1800, rates=LATE)
         load = Load(stack.brokers, here.topics.readings, sent, per_s=300, seed=SEED).start()
         for kill in range(KILLS):
-            await load.flows(1500)
+            await load.flows(1000)
             for seats in (waterfalls, sinks):
                 await seats[kill % 2].kill()
                 await seats[kill % 2].start()

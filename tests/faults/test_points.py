@@ -12,7 +12,7 @@ from streams.faults import POINTS
 from tests.faults.load import LATE, Load, readings
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
-from tests.faults.workers import CALMER, Seat, deployment
+from tests.faults.workers import Seat, deployment
 from tests.generator import STARTS
 from tests.stack import Stack
 
@@ -20,7 +20,7 @@ SEED = 5
 AT_ONCE = frozenset({"during_recovery", "before_fence", "after_fence", "before_start"})
 CHANGES = {"WATTFALL_SESSION_TIMEOUT_S": "1.5", "WATTFALL_RESTATE_HOURS": "12"}
 """Hours close soon, so that some readings are late."""
-RATES = replace(LATE, silences_an_hour=0.005)
+RATES = replace(LATE, silences_an_hour=0.002)
 SELDOM = frozenset({"sink_before_commit"})
 SINKS = tuple(point for point in POINTS if point.startswith("sink_"))
 WATERFALL = tuple(point for point in POINTS if not point.startswith(("sink_", "erase_")))
@@ -39,7 +39,7 @@ async def through(stack: Stack, name: str, folder: Path, part: int) -> None:
     zone, start = STARTS["autumn, New York"]
     async with (
         proxy(stack.dynamodb) as dynamodb,
-        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CALMER, **CHANGES) as here,
+        deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CHANGES) as here,
     ):
         await here.create()
         sent = readings(SEED, devices=16, hours=168, start_ms=start, rates=RATES)

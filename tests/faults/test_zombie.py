@@ -10,7 +10,7 @@ from tests.faults.load import Load, readings
 from tests.faults.nemesis import SHUT_OUT
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
-from tests.faults.workers import CALMER, deployment
+from tests.faults.workers import deployment
 from tests.generator import STARTS
 from tests.stack import Stack
 
@@ -23,7 +23,7 @@ async def test_a_zombie_is_fenced_and_an_ordinary_stop_loses_nothing(stack: Stac
     zone, start = STARTS["spring"]
     async with (
         proxy(stack.dynamodb) as dynamodb,
-        deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CALMER) as here,
+        deployment(stack, own_name, tmp_path, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url) as here,
     ):
         await here.create()
         plain, inside, good = [here.seat("waterfall") for _ in range(3)]

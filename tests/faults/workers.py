@@ -36,21 +36,20 @@ POLL_S: Final = 0.05
 TAIL_LINES: Final = 25
 SETTINGS: Final = {
     "WATTFALL_PARTITIONS": "4",
-    "WATTFALL_CHECKPOINT_HOURS_S": "0.4",
-    "WATTFALL_CHECKPOINT_DAYS_S": "0.4",
-    "WATTFALL_CHECKPOINT_MONTHS_S": "0.4",
-    "WATTFALL_FLUSH_LIVE_S": "0.5",
-    "WATTFALL_FLUSH_HOURS_S": "0.5",
-    "WATTFALL_FLUSH_DAYS_S": "0.5",
-    "WATTFALL_FLUSH_MONTHS_S": "0.5",
+    "WATTFALL_CHECKPOINT_HOURS_S": "0.8",
+    "WATTFALL_CHECKPOINT_DAYS_S": "0.8",
+    "WATTFALL_CHECKPOINT_MONTHS_S": "0.8",
+    "WATTFALL_FLUSH_LIVE_S": "0.8",
+    "WATTFALL_FLUSH_HOURS_S": "0.8",
+    "WATTFALL_FLUSH_DAYS_S": "0.8",
+    "WATTFALL_FLUSH_MONTHS_S": "0.8",
     "WATTFALL_SESSION_TIMEOUT_S": "3",
     "WATTFALL_START_LIMIT_S": "60",
     "WATTFALL_STORE": "rocksdb",
     "WATTFALL_KEEP_HOURS_MONTHS": "1200",
 }
-"""Short intervals, so that much happens in little time; hours are kept for a century, because some readings are old."""
-CALMER: Final = {f"WATTFALL_{what}_{level}_S": "0.8" for what in ("CHECKPOINT", "FLUSH") for level in ("HOURS", "DAYS", "MONTHS")}
-"""Half as many transactions and writes, which are most of what a long run costs: there are enough of them."""
+"""Short intervals, so that much happens in little time, yet no shorter: transactions and writes are most of what a run costs.
+Hours are kept for a century, because some readings are old."""
 
 
 class Ran(NamedTuple):
