@@ -75,7 +75,7 @@ def test_honest_registers_in_any_order_give_the_oracles_totals(data: st.DataObje
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_erases_anywhere_give_the_oracles_totals(data: st.DataObject) -> None:
     rules = data.draw(rules_in_hours)
     both = []
