@@ -26,7 +26,7 @@ from local.service import Service
 
 PROPERTIES: Final = Path(__file__).with_name("server.properties")
 JVM: Final = (
-    *("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),  # soon there and small, rather than fast for hours
+    *("-Xms256m", "-Xmn128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),  # soon there and small, rather than fast for hours
     *("-Xlog:disable", "-Xlog:all=error:stderr", "-Djava.awt.headless=true"),
     *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),  # the jars are older than the warnings
     *("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"),

@@ -22,7 +22,7 @@ from tests.faults.load import readings
 from tests.faults.proxy import Rates as Faults
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
-from tests.faults.workers import Deployment, deployment
+from tests.faults.workers import SETTINGS, Deployment, deployment
 from tests.generator import STARTS
 from tests.stack import Stack
 
@@ -120,7 +120,7 @@ def told_from_the_start(page: str, partitions: int) -> None:
     began = [value for name, _, value in samples(page) if name == "process_start_time_seconds"]
     assert len(began) == 2 and all(0 < time.time() - value < 60 for value in began)
     assert {labels["level"]: value for name, labels, value in samples(page) if name == "wattfall_flush_interval_seconds"} == dict.fromkeys(
-        ("live", "hours", "days", "months"), 0.5
+        ("live", "hours", "days", "months"), float(SETTINGS["WATTFALL_FLUSH_LIVE_S"])
     )
 
 
