@@ -42,7 +42,7 @@ async def through(stack: Stack, name: str, folder: Path, part: int) -> None:
         deployment(stack, name, folder, WATTFALL_ZONE=zone, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url, **CHANGES) as here,
     ):
         await here.create()
-        sent = readings(SEED, devices=16, hours=168, start_ms=start, rates=RATES)
+        sent = readings(SEED, devices=16, hours=336, start_ms=start, rates=RATES)
         load = Load(stack.brokers, here.topics.readings, sent, per_s=200, seed=SEED).start()
         seats = [here.seat("waterfall"), here.seat("sinks")]
         await asyncio.gather(die(seats[0], (*BEHIND, *WATERFALL[part::2])), die(seats[1], SINKS[part::2]))

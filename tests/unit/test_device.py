@@ -195,7 +195,7 @@ def test_after_every_reading_of_any_order_the_totals_are_as_recomputed(rules: Ru
 
 
 @given(rules_in_hours, st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_no_checkpoint_and_no_crash_changes_anything(rules: Rules, data: st.DataObject) -> None:
     """Hours close on the way."""
     readings = [reading(**element) for element in data.draw(strategies.elements(rules.zone, most=16))]

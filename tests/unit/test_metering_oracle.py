@@ -27,7 +27,7 @@ ORDERS = ("sorted", "sorted", "shuffled", "swapped", "swapped", "live first")
 CHECKPOINTS = (0.0, 0.1, 0.5, 1.0)
 SPANS = (*(HOUR, 3 * HOUR, 12 * HOUR, 60 * HOUR) * 4, 50 * DAY, 100 * DAY)
 BLOCK = 50
-BLOCKS = 10
+BLOCKS = 6
 
 
 def compare(
@@ -56,7 +56,7 @@ rules_in_hours = strategies.rules().map(lambda rules: dataclasses.replace(rules,
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_any_timeline_gives_the_oracles_totals(data: st.DataObject) -> None:
     rules = data.draw(rules_in_hours)
     messages = strategies.as_messages(data.draw(strategies.batched(data.draw(strategies.elements(rules.zone)))))

@@ -204,7 +204,7 @@ timelines = strategies.rules().flatmap(lambda rules: st.tuples(st.just(rules), s
 
 
 @given(timelines, st.data())
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_a_walk_goes_on_from_its_state(timeline: tuple[Rules, list[Reading]], data: st.DataObject) -> None:
     """From the state before an hour: that hour and all after are the same; before it, all but what `reach` says."""
     rules, readings = timeline
