@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from streams.brokers import Brokers
@@ -207,6 +208,13 @@ class Worker(faust.Worker):
     def __init__(self, app: App) -> None:
         super().__init__(app, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN")
         self.spinner = None
+
+    async def start(self) -> None:
+        """As ever; a broker that goes between the look around and the first connection is a cause that has a name."""
+        try:
+            await super().start()
+        except KafkaError as error:
+            self.app.leave(Exit.FETCH_FAILED, f"the broker does not answer any more: {safe(error)}")
 
     def change_workdir(self, path: Path) -> None:
         """Nothing: the folder is where it was started."""
