@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from rich.console import Console
 
 from agents.ground import Ground, check_live
-from agents.kept import Kept, Level, stored
+from agents.kept import Kept, Level, check_device, stored
+from agents.lag_command import waited
 from agents.reconcile_command import Unanswerable, check_guard, standing
 from dynamodb.client import asking_client, writing_client
 from dynamodb.errors import StoreBusy, StoreError
@@ -29,14 +29,13 @@ from dynamodb.items import NoItem
 from dynamodb.reader import Reader
 from dynamodb.settings import Settings as DynamoSettings
 from dynamodb.store import DynamoStore
-from metering.erase import Erase, is_device
+from metering.erase import Erase
 from metering.total import Grain, Total, nothing
-from settings.environ import SettingError
 from streams import faults
 from streams.cluster import ClusterError, answering
 from streams.erasure import message
 from streams.exits import Exit
-from streams.lag import Lag, Meter, Stage
+from streams.lag import Meter, Stage
 from streams.settings import Settings
 from tables.keys import device_key
 
@@ -66,8 +65,7 @@ class Done:
 
 def run(settings: Settings, kept: DynamoSettings, asked: Asked) -> Exit:
     """The command; a summary on standard output. Raises ClusterError, SettingError, TableUnfit."""
-    if not is_device(asked.device.encode()):
-        raise SettingError(f"DEVICE={asked.device!r}: wanted are 1 to 128 of A-Z a-z 0-9 . _ : -")
+    check_device(asked.device)
     try:
         with answering(settings.brokers), closing(asking_client()) as client:
             ground = asyncio.run(standing(settings))
@@ -169,18 +167,11 @@ class Eraser:
 
     async def passed(self, stages: Sequence[Stage]) -> None:
         """Waits until these groups have passed what is there now. Raises ClusterError if that takes too long."""
-        console = Console(stderr=True)
-        with console.status("waiting for the levels") as shown:
-
-            def show(lags: list[Lag]) -> None:
-                shown.update(f"waiting for what is on its way: {lags[0].topic}, {sum(one.behind for one in lags):,} records")
-
-            partitions = {stage.topic: self.ground.partitions for stage in stages}
-            async with Meter(self.ground.settings.brokers, partitions, only=[self.kept.partition]) as meter:
-                behind = await meter.behind(stages, self.asked.wait_s, show)
+        partitions = {stage.topic: self.ground.partitions for stage in stages}
+        async with Meter(self.ground.settings.brokers, partitions, only=[self.kept.partition]) as meter:
+            behind = await waited(meter, stages, self.asked.wait_s, "waiting for the levels")
         if behind:
-            said = ", ".join(f"{one.group} is {one.behind:,} behind in {one.topic}" for one in behind)
-            raise ClusterError(f"not done within {self.asked.wait_s:g} s: {said}; do its workers run? Another run goes on from here")
+            raise ClusterError(f"not done within {self.asked.wait_s:g} s: {behind}; do its workers run? Another run goes on from here")
 
     async def bury(self, levels: Mapping[Grain, Level]) -> int:
         """Graves for totals in DynamoDB that the sinks knew nothing of; how many."""

@@ -12,17 +12,15 @@ from typing import Any, Final
 
 import orjson
 
-from agents.kept import Kept, stored
+from agents.kept import Kept, check_device, stored
 from agents.reconcile_command import standing
 from dynamodb.client import asking_client
 from dynamodb.errors import StoreError
 from dynamodb.items import NoItem
 from dynamodb.reader import Reader
 from dynamodb.settings import Settings as DynamoSettings
-from metering.erase import is_device
 from metering.live import Live
 from metering.total import Total
-from settings.environ import SettingError
 from streams.batch import Record
 from streams.cluster import answering
 from streams.exits import Exit
@@ -37,8 +35,7 @@ COLUMNS: Final = tuple(dict.fromkeys(("kind", *Total._fields, *LIVE, *LOG)))
 
 def run(settings: Settings, kept: DynamoSettings, device: str, form: str) -> Exit:
     """The command; 0 if there is anything, else 1. Raises ClusterError, SettingError, TableUnfit."""
-    if not is_device(device.encode()):
-        raise SettingError(f"DEVICE={device!r}: wanted are 1 to 128 of A-Z a-z 0-9 . _ : -")
+    check_device(device)
     try:
         with answering(settings.brokers), closing(asking_client()) as client:
             count = asyncio.run(write(settings, Reader(client, kept.tables), device, form))

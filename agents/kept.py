@@ -15,10 +15,11 @@ from agents.redrive import Erased, erases
 from agents.refusals import Refused, of_device
 from agents.reread import reread
 from dynamodb.reader import Reader
-from metering.erase import Erase, erase_from_json
+from metering.erase import Erase, erase_from_json, is_device
 from metering.partition import partition_of
 from metering.total import Grain, Total
 from metering.wire import total_from_json, total_key
+from settings.environ import SettingError
 from streams.batch import Record
 from streams.generations import successor
 from streams.look_back import STALL_S
@@ -168,6 +169,12 @@ class Kept:
 
         await reread(self.brokers, topic, [self.partition], take)
         return found
+
+
+def check_device(name: str) -> None:
+    """Raises SettingError for what no device can be called."""
+    if not is_device(name.encode()):
+        raise SettingError(f"DEVICE={name!r}: wanted are 1 to 128 of A-Z a-z 0-9 . _ : -")
 
 
 def stored(reader: Reader, device: str) -> Iterator[Total]:

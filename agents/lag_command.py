@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -67,6 +68,17 @@ def flow(settings: Settings, topics: Topics) -> list[Stage]:
     hops, sinks = f"{settings.scope}-waterfall", f"{settings.scope}-sinks"
     stages = [Stage(topic, (hops, sinks)) for topic in (topics.readings, topics.hours, topics.days)]
     return [*stages, Stage(topics.months, (sinks,))]
+
+
+async def waited(meter: Meter, stages: Iterable[Stage], wait_s: float, doing: str) -> str:
+    """Waits until the groups have passed what is there now; who is still behind after so many seconds, for people, or nothing."""
+    with Console(stderr=True).status(doing) as shown:
+
+        def show(lags: list[Lag]) -> None:
+            shown.update(f"waiting for what is on its way: {lags[0].topic}, {sum(one.behind for one in lags):,} records")
+
+        behind = await meter.behind(stages, wait_s, show)
+    return ", ".join(f"{one.group} is {one.behind:,} behind in {one.topic}" for one in behind)
 
 
 def remember(seen: dict[tuple[str, str], Lag], lags: list[Lag]) -> None:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.ground import check_rules, known
+from agents.lag_command import waited
 from agents.replay import Stage, left_s
 from agents.replay_start import counted, told
 from settings.environ import SettingError
@@ -124,18 +125,11 @@ async def settle(here: Place, wait_s: float, *, both: bool) -> dict[int, int]:
     stages = [lag.Stage(here.topics.readings, tuple(group for group, _ in sides))]
     stages += [lag.Stage(topics.hours, (group,)) for group, topics in sides]
     stages += [lag.Stage(topics.days, (group,)) for group, topics in sides]
-    console = Console(stderr=True)
     async with Meter(here.settings.brokers, {stage.topic: here.partitions for stage in stages}) as meter:
         ends = await meter.ends(here.topics.readings)
-        with console.status("settling") as shown:
-
-            def show(lags: list[lag.Lag]) -> None:
-                shown.update(f"waiting for what is on its way: {lags[0].topic}, {sum(one.behind for one in lags):,} records")
-
-            behind = await meter.behind(stages, wait_s, show)
+        behind = await waited(meter, stages, wait_s, "settling")
     if behind:
-        said = ", ".join(f"{one.group} is {one.behind:,} behind in {one.topic}" for one in behind)
-        raise ClusterError(f"not settled within {wait_s:g} s: {said}; do its workers run? See: python -m agents replay status")
+        raise ClusterError(f"not settled within {wait_s:g} s: {behind}; do its workers run? See: python -m agents replay status")
     return {tp.partition: end for tp, end in ends.items()}
 
 

@@ -14,11 +14,12 @@ import orjson
 
 from metering.compact import to_json
 from metering.period import Calendar
+from metering.reading import DEVICE
 from metering.total import Grain, Total, nothing
 from metering.wire import total_key
 
 _ERASED: Final = b"|erased"
-_DEVICE: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_DEVICE: Final = re.compile(DEVICE.pattern.encode())
 _TOTAL: Final = re.compile(_DEVICE.pattern + rb"\|\d{1,12}")
 PeriodOf = Callable[[int], tuple[int, int]]
 """The period around an instant, all in epoch s."""

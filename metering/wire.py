@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from types import NoneType
 from typing import Any, Final, get_args, get_type_hints
 
 import orjson
 
 from metering.compact import to_json
+from metering.reading import DEVICE
 from metering.rules import MS_PER_HOUR, YEAR_2000_MS
 from metering.total import Grain, Method, Total
 
@@ -20,7 +20,6 @@ EARLIEST_MS: Final = YEAR_2000_MS - 32 * 24 * MS_PER_HOUR
 """The month of a reading from the first moment of 2000 begins before it, in UTC always where a zone is east, and by the calendar where it is west."""
 YEAR_9999_MS: Final = 253_370_764_800_000
 """No period and no instant is later: calendars need room for the next month."""
-_DEVICE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _GRAINS: Final = {str(grain): grain for grain in Grain}
 _METHODS: Final = {None: None} | {str(method): method for method in Method}
 _KINDS: Final = {name: frozenset(get_args(kind) or (kind,)) for name, kind in get_type_hints(Total).items()}
@@ -56,7 +55,7 @@ def total_from_json(value: bytes) -> Total:
 
 def _check(fields: dict[str, Any]) -> None:
     """Raises ValueError, or TypeError, unless every field is what `Total` says: whoever takes a total looks no more."""
-    if not _DEVICE.fullmatch(fields["device"]):
+    if not DEVICE.fullmatch(fields["device"]):
         raise ValueError("device")
     numbers = [fields[name] for name in _NUMBERS]
     numbers += [fields[name] for name in _OPTIONAL if fields[name] is not None]

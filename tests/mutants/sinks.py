@@ -138,15 +138,16 @@ _LATER_LIVE: Final = "(attribute_not_exists(#a) OR #o < :o)"
     (f"{STORES}::test_an_old_reading_never_overwrites_a_newer_one[dynamodb]",),
 )
 
+REJECTS: Final = """
+        await self.producer.send_and_wait(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
+"""
 NOT_AWAITED: Final = Mutant(
     "rejecter not awaited",
     "what DynamoDB never takes is durable elsewhere before its position passes",
     (
         Edit(
             "agents/store_sink.py",
-            """
-        await self.producer.send_and_wait(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
-""",
+            REJECTS,
             """
         await self.producer.send(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
 """,
@@ -161,9 +162,7 @@ NOT_REJECTED: Final = Mutant(
     (
         Edit(
             "agents/store_sink.py",
-            """
-        await self.producer.send_and_wait(self.topic, what, key=f"dynamodb {uuid4()}".encode(), headers=why)
-""",
+            REJECTS,
             """
         log.error("%s", why)
 """,
