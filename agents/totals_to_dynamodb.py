@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.store_sink import StoreSink, Values
 from metering.erase import erase_from_json, graves, is_tombstone, period_of
 from metering.period import Calendar
 from metering.total import Grain, Total
 from metering.wire import total_from_json
-from streams.app import App
 from streams.batch import Record
 from streams.tap import Tap
+
+if TYPE_CHECKING:  # a command that writes the same totals again is there sooner without Faust
+    from streams.app import App
 
 log = logging.getLogger("wattfall.sink")
 

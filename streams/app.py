@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import faust
 from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from streams.brokers import Brokers
@@ -124,7 +125,7 @@ class App(faust.App):
         """A setting allows to go on without a range that retention removed."""
         return self.settings.lost_range == "continue"
 
-    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+    async def commit_positions(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commits for the group; for sinks."""
         await self.consumer.commit_positions(offsets)
 

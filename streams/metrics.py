@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus: every metric's name and meaning, in one list, and the text of the page.
+"""What a worker tells Prometheus: every metric's name and meaning, in one list (how it is written: streams/page.py).
 
 Nothing is counted reading by reading: what the parts know anyway is collected when somebody asks. Whoever has something to tell yields samples.
 """
@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
-
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,39 +126,3 @@ class Tally:
         yield Sample(CHECKPOINT_ROWS, (hop,), self.rows)
         yield Sample(FENCES, (hop,), self.fences)
         yield Sample(STEPS_BACK, (hop,), self.steps_back)
-
-
-class Once(Collector):
-    """Samples that were collected."""
-
-    def __init__(self, samples: Iterable[Sample]) -> None:
-        self.found: dict[Named, list[Sample]] = {named: [] for named in ALL}
-        for sample in samples:
-            self.found[sample.of].append(sample)
-
-    def collect(self) -> Iterable[Metric]:
-        """Those of one metric together, in the list's order."""
-        return [family(named, samples) for named, samples in self.found.items() if samples]
-
-
-def family(named: Named, samples: Iterable[Sample]) -> Metric:
-    """As the library has it."""
-    if named.kind == "histogram":
-        spreads = HistogramMetricFamily(named.name, named.about, labels=named.labels)
-        for sample in samples:
-            assert isinstance(sample.value, Spread)
-            spreads.add_metric(sample.labels, list(sample.value.buckets()), sample.value.sum)
-        return spreads
-    make = CounterMetricFamily if named.kind == "counter" else GaugeMetricFamily
-    numbers = make(named.name, named.about, labels=named.labels)
-    for sample in samples:
-        assert not isinstance(sample.value, Spread)
-        numbers.add_metric(sample.labels, sample.value)
-    return numbers
-
-
-def text(samples: Iterable[Sample]) -> bytes:
-    """The page, in Prometheus's text format."""
-    registry = CollectorRegistry()
-    registry.register(Once(samples))
-    return generate_latest(registry)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
-
-from faust.types import TP
+from typing import TYPE_CHECKING, Protocol
 
 from streams.batch import Batch
 from streams.metrics import Sample
+
+if TYPE_CHECKING:  # commands that only write messages are there sooner without Faust
+    from faust.types import TP
 
 CHECKPOINTED = "checkpoint"
 """The metadata of an offset that a checkpoint committed: the state it belongs to must be there, too. A replay's has another."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from faust.types import TP
+from aiokafka.structs import TopicPartition
 
 from streams import faults
 from streams.batch import Batch, Record
@@ -18,7 +18,7 @@ from streams.exits import Exit, Leave
 from streams.logs import safe
 from streams.metrics import Sample
 
-Commit = Callable[[Mapping[TP, int]], Awaitable[None]]
+Commit = Callable[[Mapping[TopicPartition, int]], Awaitable[None]]
 COMMIT_S: Final = 1.0
 DRAIN_S: Final = 3.0
 log = logging.getLogger("wattfall.tap")
@@ -75,7 +75,7 @@ class Tap:
         self.expected.clear()
         self.committed.clear()
 
-    def recovered(self, partition: int, ends: Mapping[TP, int]) -> bool:
+    def recovered(self, partition: int, ends: Mapping[TopicPartition, int]) -> bool:
         """There is no state."""
         return True
 
@@ -132,7 +132,7 @@ class Tap:
             return
         faults.hit("sink_before_commit")
         try:
-            await self.commit({TP(self.topic, partition): at for partition, at in wanted.items()})
+            await self.commit({TopicPartition(self.topic, partition): at for partition, at in wanted.items()})
         except Exception as error:  # the group is changing, or the broker is away: what is stored stays stored, and is read again at worst
             log.warning("%s: positions not committed: %s", self.topic, error)
         else:

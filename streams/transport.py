@@ -116,9 +116,9 @@ class Consumer(driver.Consumer):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: it looks for commits that are not made here."""
 
-    async def commit_positions(self, offsets: Mapping[TP, int]) -> None:
+    async def commit_positions(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commits for the group, from a sink; raises the driver's errors."""
-        wanted = {TopicPartition(*tp): OffsetAndMetadata(offset, "sink") for tp, offset in offsets.items()}
+        wanted = {tp: OffsetAndMetadata(offset, "sink") for tp, offset in offsets.items()}
         async with asyncio.timeout(COMMIT_LIMIT_S):  # not wait_for: before Python 3.12 it loses a cancellation if the answer is there already
             await self._thread.call_thread(self._thread._ensure_consumer().commit, wanted)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust.types import TP
 
 from agents.store_sink import Rejecter, StoreSink, writer_of
 from agents.totals_to_dynamodb import totals
@@ -148,5 +147,5 @@ class Sinks(Process):
     def _tap(self, sink: SmallSink) -> Tap:
         return Tap(sink.name, sink, commit=self._commit, leave=self.leave, stopping=lambda: self.stopping)
 
-    async def _commit(self, offsets: Mapping[TP, int]) -> None:
-        self.broker.committed.update({(SINKS, TopicPartition(*tp)): OffsetAndMetadata(offset, "sink") for tp, offset in offsets.items()})
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.broker.committed.update({(SINKS, tp): OffsetAndMetadata(offset, "sink") for tp, offset in offsets.items()})

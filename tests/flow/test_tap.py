@@ -8,8 +8,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import pytest
-from aiokafka.structs import ConsumerRecord
-from faust.types import TP
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.batch import Batch
 from streams.exits import Exit
@@ -67,10 +66,10 @@ class Scene:
     """A tap on one topic, and the commits it makes."""
 
     def __init__(self, *, stopping: bool = False, broken: bool = False, go_on: bool = False) -> None:
-        self.sink, self.commits, self.broken = Sink(), list[dict[TP, int]](), broken
+        self.sink, self.commits, self.broken = Sink(), list[dict[TopicPartition, int]](), broken
         self.tap = Tap("hours", self.sink, commit=self.commit, leave=leave, stopping=lambda: stopping, go_on=go_on)
 
-    async def commit(self, offsets: Mapping[TP, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         if self.broken:
             raise ConnectionError
         self.commits.append(dict(offsets))
@@ -89,7 +88,7 @@ def test_only_what_is_stored_is_committed_and_only_once() -> None:
         it.sink.safe[0] = 7
         await it.tap.commit_safe()
         await it.tap.commit_safe()
-        assert it.commits == [{TP("hours", 0): 7}]
+        assert it.commits == [{TopicPartition("hours", 0): 7}]
 
     play(scene())
 
@@ -127,8 +126,8 @@ def test_a_broken_sink_ends_the_process() -> None:
     assert left.value.code is Exit.AGENT_FAILED
 
 
-@pytest.mark.parametrize(("stopping", "committed"), [(False, [{TP("hours", 0): 6}]), (True, [{TP("hours", 0): 9}])])
-def test_before_the_end_of_the_process_what_waits_is_stored(stopping: bool, committed: list[dict[TP, int]]) -> None:
+@pytest.mark.parametrize(("stopping", "committed"), [(False, [{TopicPartition("hours", 0): 6}]), (True, [{TopicPartition("hours", 0): 9}])])
+def test_before_the_end_of_the_process_what_waits_is_stored(stopping: bool, committed: list[dict[TopicPartition, int]]) -> None:
     async def scene() -> None:
         it = Scene(stopping=stopping)
         await it.tap.open([0])
@@ -151,7 +150,7 @@ def test_a_commit_that_fails_is_made_again() -> None:
         await it.tap.commit_safe()
         it.broken = False
         await it.tap.commit_safe()
-        assert it.commits == [{TP("hours", 0): 6}]
+        assert it.commits == [{TopicPartition("hours", 0): 6}]
 
     play(scene())
 
@@ -193,7 +192,7 @@ def test_a_tap_closes_though_a_commit_fails_at_the_very_moment_that_it_is_cancel
     worker never comes back to the group."""
     under_way = asyncio.Event()
 
-    async def commit(offsets: Mapping[TP, int]) -> None:
+    async def commit(offsets: Mapping[TopicPartition, int]) -> None:
         if under_way.is_set():
             return
         under_way.set()

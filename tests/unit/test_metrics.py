@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
-from streams.metrics import ALL, BOUNDS, LAG, PROCESS_START, RECORDS, Named, Sample, Spread, text
+from streams.metrics import ALL, BOUNDS, LAG, PROCESS_START, RECORDS, Named, Sample, Spread
+from streams.page import text
 
 
 def numbers(samples: list[Sample]) -> dict[str, float]:
