@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from tests.stack import Stack, running
+from tests.stack import OwnStack, Stack, running
+
+SHARED: Final = pytest.StashKey[tuple[ExitStack, Stack]]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs so, and every process of the tests would inherit it
 
 
+def pytest_configure_node(node: Any) -> None:
+    """With `-n`: the process that hands out the tests has one stack for all who run them."""
+    if SHARED not in node.config.stash:
+        until_the_end, folder = ExitStack(), Path(tempfile.mkdtemp(prefix="stack-"))
+        until_the_end.callback(shutil.rmtree, folder)
+        node.config.stash[SHARED] = until_the_end, until_the_end.enter_context(running(folder / "state"))
+    _, stack = node.config.stash[SHARED]
+    node.workerinput["stack"] = str(stack.state), stack.variables
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SHARED in config.stash:
+        config.stash[SHARED][0].close()
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One Kafka and one DynamoDB for the whole session: do it no harm, and use names of your own (`own_name`)."""
-    with running(tmp_path_factory.mktemp("stack") / "state") as stack:
-        yield stack
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One Kafka and one DynamoDB for the whole run: do it no harm, and use names of your own (`own_name`)."""
+    if given := getattr(request.config, "workerinput", None):
+        state, variables = given["stack"]
+        yield Stack(Path(state), variables)
+    else:
+        with running(tmp_path_factory.mktemp("stack") / "state") as stack:
+            yield stack
 
 
 @pytest.fixture
-def fresh_stack(tmp_path: Path) -> Iterator[Stack]:
+def fresh_stack(tmp_path: Path) -> Iterator[OwnStack]:
     """A stack of this test's own, to be hurt: a broker that dies is started again after a second, on the same port."""
     with running(tmp_path / "state", "--respawn") as stack:
         yield stack

@@ -31,7 +31,6 @@ class Stack:
 
     state: Path
     variables: dict[str, str]
-    process: subprocess.Popen[str]
 
     @property
     def brokers(self) -> str:
@@ -65,13 +64,20 @@ class Stack:
         return pid
 
 
+@dataclass(frozen=True, slots=True)
+class OwnStack(Stack):
+    """One that this process has started. `process` runs it."""
+
+    process: subprocess.Popen[str]
+
+
 def clean_environ() -> dict[str, str]:
     """This process's environment without a word about AWS or Wattfall (but for the cache folder)."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WATTFALL_")) or name == "WATTFALL_CACHE"}
 
 
 @contextmanager
-def running(state: Path, *options: str) -> Iterator[Stack]:
+def running(state: Path, *options: str) -> Iterator[OwnStack]:
     """A stack on the folder `state`, with more options of `python -m local up` if wanted (`"--respawn"`, seconds).
 
     Every endpoint is on this machine: nothing that a test writes can reach another. Raises NotStarted with what the command said.
@@ -89,7 +95,7 @@ def running(state: Path, *options: str) -> Iterator[Stack]:
             text=True,
         )
     try:
-        yield Stack(state, _variables(process, said), process)
+        yield OwnStack(state, _variables(process, said), process)
     finally:
         process.terminate()
         try:

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local import jars, runtime
-from tests.stack import ROOT, NotStarted, Stack, clean_environ, running
+from tests.stack import ROOT, NotStarted, OwnStack, Stack, clean_environ, running
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -185,7 +185,7 @@ def test_a_broker_that_dies_ends_the_stack_with_the_end_of_its_log(tmp_path: Pat
         assert not any(map(lives, children))
 
 
-async def test_with_respawn_a_broker_that_dies_comes_back_on_the_same_port(fresh_stack: Stack) -> None:
+async def test_with_respawn_a_broker_that_dies_comes_back_on_the_same_port(fresh_stack: OwnStack) -> None:
     await produce(fresh_stack, "kept", b"a reading")
     assert await consume(fresh_stack, "kept") == b"a reading", "now its transaction's marker is there, too"
     killed = fresh_stack.signal_broker(signal.SIGKILL)

@@ -65,7 +65,7 @@ class Operator:
         elif arguments == ["replay", "status"]:
             async with asyncio.timeout(60):
                 while (await where.run(package, *arguments)).code:
-                    pass
+                    await asyncio.sleep(2)  # a process that only asks is a burden to those it waits for
         else:
             await where.must(package, *arguments)
 
