@@ -29,9 +29,7 @@ BEHIND = ("after_commit", "before_store")
 
 
 async def test_a_worker_dies_at_every_point(stack: Stack, own_name: str, tmp_path: Path) -> None:
-    async with asyncio.TaskGroup() as both:
-        for part in (0, 1):
-            both.create_task(through(stack, f"{own_name}-{part}", tmp_path / str(part), part))
+    await asyncio.gather(*[through(stack, f"{own_name}-{part}", tmp_path / str(part), part) for part in (0, 1)])
 
 
 async def through(stack: Stack, name: str, folder: Path, part: int) -> None:
@@ -58,7 +56,7 @@ async def die(seat: Seat, points: tuple[str, ...]) -> None:
     for point in points:
         if point == "during_recovery":
             lose_local_state(seat)
-        await seat.start(WATTFALL_FAULT=f"{point}:{1 if point in AT_ONCE else 4 if point in SELDOM else 25}")
+        await seat.start(WATTFALL_FAULT=f"{point}:{1 if point in AT_ONCE else 4 if point in SELDOM else 12}")
         assert await seat.ended(60.0) == -signal.SIGKILL, seat.tail
         assert f"fault at {point}: killed" in seat.words
     lose_local_state(seat)

@@ -28,7 +28,11 @@ DROPPED: Final = Mutant(
 """,
         ),
     ),
-    ("tests/unit/test_metering_oracle.py::test_generated_devices_give_the_oracles_totals_though_few_fit_in_memory[autumn]",),
+    (
+        "tests/unit/test_metering_oracle.py::test_generated_devices_give_the_oracles_totals_though_few_fit_in_memory[autumn]",
+        "tests/faults/test_disorder.py::test_every_reading_is_counted_or_refused_with_its_reason",
+    ),
+    r"verdict\.Wrong",
 )
 
 WALL_CLOCK: Final = Mutant(
