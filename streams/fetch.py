@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiokafka.consumer import fetcher as aiokafka_fetcher
@@ -18,7 +19,7 @@ from faust.types import TP
 
 from streams.batch import Batch
 from streams.headers import Records
-from streams.highwater import last_records
+from streams.highwater import committed_ends, last_records
 
 FETCH_WAIT_MS: Final = 100  # the driver's own 1500 stalls busy partitions behind idle ones
 BATCH_RECORDS: Final = 1_000
@@ -40,12 +41,14 @@ class Thread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _highwaters(self, partitions: list[TP]) -> Mapping[TP, int]:
-        """The end of each changelog as recovery means it: one behind the last *record*, whatever markers follow it."""
+        """The end of each changelog as recovery means it: one behind the last *record*, whatever markers follow it, or are missing."""
         consumer: Any = self.consumer
-        fence, ends = consumer.fence, await super()._highwaters(partitions)
+        fence = consumer.fence
+        ends, still_open = await committed_ends(consumer.app.settings.brokers, partial(super()._highwaters, partitions))
         found = {TP(*tp): end for tp, end in (await last_records(consumer.app.settings.brokers, ends)).items()}
         begins = await self._ensure_consumer().beginning_offsets([TopicPartition(*tp) for tp in found])
         if fence is consumer.fence:
+            consumer.still_open = still_open
             consumer.ends.update({tp: end if end > begins[tp] else 0 for tp, end in found.items()})
         return found
 

@@ -1,4 +1,4 @@
-"""Where a log's last record is, when transaction markers may follow it.
+"""Where a log's last record is, when transaction markers may follow it, or are missing.
 
 Faust recovers a table until it has seen the record below the changelog's end. A transaction ends in a marker, which is none: it would wait for ever.
 """
@@ -6,7 +6,9 @@ Faust recovers a table until it has seen the record below the changelog's end. A
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -15,6 +17,42 @@ from streams.brokers import Brokers
 
 LIMIT_S = 20.0
 FIRST_STEP = 2
+OPEN_S = 10.0
+"""So long a broker that was killed may take to write the markers of a transaction that it had promised to commit."""
+POLL_S = 0.2
+TP = TypeVar("TP", bound=tuple[str, int])
+log = logging.getLogger("wattfall.table")
+
+
+async def committed_ends(
+    brokers: Brokers, ask: Callable[[], Awaitable[Mapping[TP, int]]], limit_s: float = OPEN_S
+) -> tuple[Mapping[TP, int], frozenset[TP]]:
+    """The committed ends that `ask` tells, once no transaction is open below a log's end; and where one stays open for longer than the limit.
+
+    To be asked behind the fence, of logs that nobody else writes: then none is open, but for what a broker that was killed has still to mark, or has
+    forgotten to. What is behind such a one is committed and not to be read. Raises Kafka's errors.
+    """
+    loop = asyncio.get_running_loop()
+    limit = loop.time() + limit_s
+    ends = await ask()
+    if not ends:
+        return ends, frozenset()
+    whole = AIOKafkaConsumer(**brokers.client, enable_auto_commit=False, isolation_level="read_uncommitted")
+    await whole.start()
+    try:
+        while True:
+            logs = await whole.end_offsets([TopicPartition(*tp) for tp in ends])
+            still = frozenset(tp for tp, end in ends.items() if logs[TopicPartition(*tp)] > end)
+            if not still:
+                return ends, still
+            if loop.time() >= limit:
+                named = ", ".join(f"{topic}/{partition}" for topic, partition in sorted(still))
+                log.error("%s: a transaction is open that nobody ends: the broker has lost its marker; going on without what it holds", named)
+                return ends, still
+            await asyncio.sleep(POLL_S)
+            ends = await ask()
+    finally:
+        await whole.stop()
 
 
 async def last_records(brokers: Brokers, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:

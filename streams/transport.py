@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -71,6 +71,7 @@ class Consumer(driver.Consumer):
         self.behind = 0
         self.fence: object = None
         self.ends: dict[TP, int] = {}
+        self.still_open: Collection[TP] = ()
         self.delivered: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> Thread:
@@ -83,14 +84,14 @@ class Consumer(driver.Consumer):
         self.fence = None
         self.delivered.clear()
         await self.app.open_sources(self.unstarted)
-        self.fence, self.ends = object(), {}  # what is asked of the changelogs from here on nobody else can make older
+        self.fence, self.ends, self.still_open = object(), {}, ()  # what is asked of the changelogs from here on nobody else can make older
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """The last checkpoint is made while the partitions are still ours."""
         self.serials.clear()
         self.unstarted.clear()
-        self.fence, self.ends = None, {}
+        self.fence, self.ends, self.still_open = None, {}, ()
         await self.app.close_sources()
         await super().on_partitions_revoked(revoked)
 

@@ -37,11 +37,18 @@ class WindowedTable(LocalRows, faust.Table[bytes, bytes]):
         return self.changelog_name
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """How far the local store is; opens it."""
+        """How far the local store is; opens it.
+
+        A copy has only what was committed. Where the broker has lost the marker of that (streams/highwater.py) it is ahead of what can be read.
+        """
         store = self.stores.get(tp.partition)
         if store is None:
             store = self.stores[tp.partition] = self.opener(tp.partition)
-        return store.offset
+        consumer: Any = self.app.consumer
+        reached: int | None = store.offset
+        if reached is not None and tp in consumer.still_open:
+            reached = min(reached, consumer.ends[tp] - 1)
+        return reached
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Recovery: what the changelog says, in its order."""

@@ -97,7 +97,8 @@ def test_rebalancing_begins_before_revocation_and_ends_after_recovery() -> None:
 
 
 def test_recovery_asks_for_the_changelogs_end_after_the_assignment() -> None:
-    assert "_build_highwaters" in source(recovery.Recovery._restart_recovery)
+    asks = source(recovery.Recovery._restart_recovery)
+    assert asks.index("_build_highwaters") < asks.index("_build_offsets"), "and then how far the copies are"
     assert "signal_recovery_start.set()" in source(recovery.Recovery.on_rebalance)
 
 

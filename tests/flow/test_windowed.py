@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import faust
 import pytest
 from aiokafka.structs import ConsumerRecord
+from faust.types import TP
 
 from streams.batch import Batch
 from streams.exits import Exit
@@ -72,3 +73,14 @@ def test_what_is_another_tables_or_of_a_partition_that_went_is_passed_over() -> 
         [SimpleNamespace(message=SimpleNamespace(topic=topic), value=some) for topic, some in (("log", gone), ("other", others))]
     )
     assert (it.reached(0), it.reached(1)) == (5, 0)
+
+
+@pytest.mark.parametrize(("kept", "said"), [(None, None), (3, 3), (4, 4), (9, 4)])
+def test_a_copy_that_is_ahead_of_what_can_be_read_is_whole(kept: int | None, said: int | None) -> None:
+    """The broker has lost the marker of a transaction; the records below position 5 can be read."""
+    it, tp = table(kept), TP("log", 0)
+    app: Any = it.app
+    app.consumer = SimpleNamespace(still_open={tp}, ends={tp: 5})
+    assert it.persisted_offset(tp) == said
+    app.consumer = SimpleNamespace(still_open=set(), ends={tp: 5})
+    assert it.persisted_offset(tp) == kept
