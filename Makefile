@@ -12,7 +12,7 @@ env: .venv/.stamp ## the Python environment .venv, exactly as requirements.lock 
 demo: env ## the whole of Wattfall on this machine, with real and invented readings, until Ctrl-C (ONCE=1: one round, then stop)
 	@$(BIN)/python -m demo $(if $(ONCE),--once)
 
-test: env ## every test, with a real Kafka (ARGS="tests/unit -x" is for pytest)
+test: env ## every test but those of the page, with a real Kafka: some ten minutes (ARGS="tests/unit -x" is for pytest)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 browser: env ## the dashboard's page in a real browser, which this machine has to have: any Chromium (pictures in build/page)
@@ -21,7 +21,7 @@ browser: env ## the dashboard's page in a real browser, which this machine has t
 prove: env ## the long runs of everything that may go wrong, some 100 minutes (ARGS="--only crash --scale 0.1")
 	@$(BIN)/python -m tests.faults.prove $(ARGS)
 
-mutants: env ## break the product on purpose, in one way after the other, and see which test notices (ARGS="--list" shows the ways)
+mutants: env ## break the product on purpose, in one way after the other, and see which test notices: half an hour (ARGS="--list" shows the ways)
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: env ## style, types and who may import whom

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import Phase, settings
 
 from tests.stack import OwnStack, Stack, running
 
+UNSHRUNK: Final = "unshrunk"
+settings.register_profile(UNSHRUNK, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # whoever asks only whether a test fails need not wait
 SHARED: Final = pytest.StashKey[tuple[ExitStack, Stack]]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -24,16 +27,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_configure_node(node: Any) -> None:
     """With `-n`: the process that hands out the tests has one stack for all who run them."""
     if SHARED not in node.config.stash:
-        until_the_end, folder = ExitStack(), Path(tempfile.mkdtemp(prefix="stack-"))
-        until_the_end.callback(shutil.rmtree, folder)
+        until_the_end = ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="stack-"))
         node.config.stash[SHARED] = until_the_end, until_the_end.enter_context(running(folder / "state"))
     _, stack = node.config.stash[SHARED]
     node.workerinput["stack"] = str(stack.state), stack.variables
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if SHARED in config.stash:
-        config.stash[SHARED][0].close()
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What the stack has said stays where a test failed."""
+    if SHARED in session.config.stash:
+        until_the_end, stack = session.config.stash[SHARED]
+        until_the_end.close()
+        if not session.testsfailed:
+            shutil.rmtree(stack.state.parent)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if SHARED in config.stash and (state := config.stash[SHARED][1].state).exists():
+        terminalreporter.write_line(f"what Kafka and DynamoDB said: {state}")
 
 
 @pytest.fixture(scope="session")

@@ -179,10 +179,10 @@ def poisoned(seed: int, good: Sequence[Sent], share: float) -> list[Sent]:
 
 
 def near_missed(seed: int, sent: Sequence[Sent]) -> list[Sent]:
-    """Whatever only looks bad mixed in, each of a device of its own."""
+    """Whatever only looks bad mixed in, each of a device of its own, if it does not name one itself."""
     random, mixed = Random(seed), list(sent)
     for number, near in enumerate(NEAR_MISSES):
-        if b"%D" in near.value:  # the two of just a mebibyte are of one device
+        if (b"%D" in near.key) == (b"%D" in near.value):  # the two of just a mebibyte are of one device
             mixed.insert(random.randrange(len(mixed)), Sent(*near.made(f"near-{number}"), NOW, ("near miss",)))
     return mixed
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import psutil
 from aiokafka.errors import KafkaError
 
 from streams.exits import Exit
@@ -34,7 +35,6 @@ SHUT_OUT: Final = (Exit.FENCED, Exit.CHECKPOINT_FAILED)
 """How a zombie ends: at its next write, or, where it hears of the rebalance first, because a last checkpoint is not to be had."""
 GIVEN_UP: Final = frozenset({*SHUT_OUT, Exit.FENCE_FAILED, Exit.NOT_STARTED, Exit.FETCH_FAILED})
 """How a worker may end by itself when Kafka is away or somebody else has its place; everything else is a bug."""
-NAMED: Final = GIVEN_UP | {Exit.STOPPED, -signal.SIGKILL}
 IDLE: Final = "nothing in hand"
 HELD: Final = "fault at before_commit: held"
 TURN_S: Final = 20.0
@@ -169,7 +169,7 @@ class Nemesis:
     def __init__(self, here: Deployment, waterfalls: Sequence[Seat], sinks: Sequence[Seat], dynamodb: Proxy, seed: int) -> None:
         self.here, self.waterfalls, self.sinks, self.dynamodb = here, waterfalls, sinks, dynamodb
         self.random, self.began = Random(seed), time.monotonic()
-        self.struck = self.zombies = 0
+        self.zombies = 0
         self.journal, self.pulse = Journal(here.folder / "journal.jsonl"), Pulse(here)
 
     async def kill(self, *roles: str) -> None:
@@ -220,6 +220,7 @@ class Nemesis:
             return IDLE
         code = seat.exits[ends]
         assert code in SHUT_OUT, f"{seat.name} came back and ended with {code}\n{seat.tail}"
+        seat.asked[code] += 1
         return f"exit {int(code)}"
 
     async def _all_dealt_out(self) -> None:
@@ -236,7 +237,6 @@ class Nemesis:
         seat.changes["WATTFALL_FAULT"] = "pause:before_commit:1:3"
         await seat.works()
         await seat.struck(signal.SIGTERM)
-        self.struck += 1
         await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         await seat.says_again(HELD, AGAIN_S)
 
@@ -253,15 +253,15 @@ class Nemesis:
         assert code == 0 and took <= STOP_S, f"{seat.name} ended with {code} after {took:.1f} s\n{seat.tail}"
         return f"exit 0 after {took:.1f} s"
 
-    async def storm(self, seconds: float, every_s: float = 3.0) -> None:
-        """A member comes and goes again and again, each time with a new dealing out; every partition has to move all the same."""
-        guest = self.here.seat("waterfall")
+    async def storm(self, seconds: float, every_s: float = 3.0, role: str = "waterfall") -> int:
+        """A member comes and goes again and again, each time with a new dealing out; every partition has to move all the same. How often it came."""
+        guest = self.here.seat(role)
         began, joined = time.monotonic(), 0
         self.pulse.stood = 0.0
         while time.monotonic() - began < seconds:
             turn = time.monotonic()
             await guest.start()
-            await guest.says("fenced", limit_s=STORM_MOVES_S)
+            await guest.says("fenced" if role == "waterfall" else "taking from", limit_s=STORM_MOVES_S)
             joined += 1
             await asyncio.sleep(max(0.0, every_s - (time.monotonic() - turn)))
             code = await guest.term(STOP_S)
@@ -272,6 +272,7 @@ class Nemesis:
         assert stood <= STORM_MOVES_S, f"a partition stood still for {stood:.0f} s"
         assert joined * TURN_S >= seconds, f"{guest.name} came and went {joined} times only, in {seconds:.0f} s"
         self.note("rebalance storm", guest.name, began, f"came and went {joined} times, no partition stood for more than {stood:.0f} s")
+        return joined
 
     async def broker(self, number: signal.Signals, seconds: float = 0.0) -> None:
         """SIGTERM or SIGKILL: the stack starts it again after its time. SIGSTOP: it goes on after so many seconds."""
@@ -279,6 +280,7 @@ class Nemesis:
         pid = stack.signal_broker(number)
         if number == signal.SIGSTOP:
             await asyncio.sleep(seconds)
+            assert psutil.Process(pid).status() == psutil.STATUS_STOPPED, f"the broker {pid} was not stopped"
             os.kill(pid, signal.SIGCONT)
             landed = f"stopped for {seconds:g} s"
         else:
@@ -334,15 +336,13 @@ class Nemesis:
 
     @property
     def unasked(self) -> list[str]:
-        """Which kept workers ended more often than they were struck, and how: by themselves."""
-        seats = (*self.waterfalls, *self.sinks)
-        more = sum(len(seat.exits) for seat in seats) - self.struck
-        return [f"{seat.name} ended with {seat.exits}" for seat in seats if seat.exits] if more else []
+        """Which workers ended by themselves, and how."""
+        return [by_itself(seat) for seat in self.here.seats if seat.by_themselves]
 
     @property
     def unnamed(self) -> list[str]:
-        """Who ended otherwise than as asked, killed, or for a cause that restarting mends."""
-        return [f"{seat.name} ended with {seat.exits}" for seat in self.here.seats if not {*seat.exits} <= NAMED]
+        """Those of them that ended for no cause that starting again mends."""
+        return [by_itself(seat) for seat in self.here.seats if not seat.by_themselves.keys() <= GIVEN_UP]
 
     async def _recovered(self, seat: Seat) -> None:
         """After the end of a waterfall every partition moves on; sinks are judged by what is stored in the end."""
@@ -354,10 +354,14 @@ class Nemesis:
         await until(lambda: seat.is_settled, AGAIN_S, lambda: f"{seat.name} does not come to rest\n{seat.tail}")
         began, pid = time.monotonic(), seat.pid
         landed = await do(seat)
-        self.struck += landed != IDLE
         self.note(what if landed != IDLE else f"{what}, {IDLE}", seat.name, began, landed, pid)
         return landed
 
     def note(self, what: str, whom: str, began: float, landed: str, pid: int | None = None) -> None:
         """Keeps a deed that landed; `began` as time.monotonic() gives it."""
         self.journal.note(Deed(what, whom, pid, round(began - self.began, 2), round(time.monotonic() - self.began, 2), landed))
+
+
+def by_itself(seat: Seat) -> str:
+    """For people."""
+    return f"{seat.name} ended by itself with {dict(seat.by_themselves)}"

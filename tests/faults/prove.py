@@ -13,9 +13,9 @@ import json
 import logging
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -27,14 +27,25 @@ from rich.table import Table
 from docs.generate import PROOF, put
 from metering.compare import Kind
 from tests.faults.scenarios import SCENARIOS, Scene, playing
-from tests.faults.verdict import Verdict, Wrong, judge
+from tests.faults.verdict import Verdict, Wrong
 from tests.stack import ROOT, Stack, running
 
-DONE_S: Final = 60.0
-"""So long after the last harm nothing is behind any more."""
 PROVED: Final = ("agents", "dynamodb", "metering", "settings", "streams", "tables", "tests/faults")
-BESIDES: Final = ("tests/oracle*.py", "tests/generator.py", "tests/poison.py", "requirements.lock")
-REPORT: Final = ROOT / "build" / "prove.json"
+BESIDES: Final = (
+    *("tests/oracle*.py", "tests/generator.py", "tests/poison.py", "tests/near_misses.py", "tests/stack.py"),
+    *("local/*", "requirements.lock"),
+)
+FOLDER: Final = ROOT / "build" / "prove"
+EPILOG: Final = """scenarios:
+{said}
+
+example:
+  python -m tests.faults.prove --only crash --only mix --seed 7 --scale 0.2
+
+While a scenario runs, and after it if it did not hold, build/prove/NAME-SEED has all there is: failure.txt, the deeds that landed
+(workers/journal.jsonl), what each worker said (workers/ROLE-N.log), and the broker's and DynamoDB's state and words (stack/).
+A seed gives the same readings, zone and order of deeds again, but not the same moments. build/prove/report.json has the last result of each
+scenario with this code, and how often it held; once all have held in their long form, docs/proof.md gets their table."""
 COLUMNS: Final = (
     "scenario",
     "held",
@@ -71,57 +82,65 @@ class Result:
     remark: str = ""
     wrong: str = ""
 
-
-async def play(name: str, stack: Stack, own: str, folder: Path, seed: int, scale: float) -> Result:
-    """One scenario and its verdict; raises what went wrong before there was one."""
-    result, began, scenario = Result(name, seed, scale), time.monotonic(), SCENARIOS[name]
-    async with playing(stack, own, folder, seed, scale, max(scenario.least_s, scenario.seconds * scale), scenario.setting) as scene:
-        await scenario.play(scene)
-        await scene.load.cut()
-        await scene.here.done(DONE_S)
-        assert not scenario.steady or not scene.nemesis.unasked, f"{scene.nemesis.unasked}\n{scene.here.last_words()}"
-        assert scene.counted_again or not scene.nemesis.pulse.back, scene.nemesis.pulse.back
-        assert not scene.nemesis.unnamed, f"{scene.nemesis.unnamed}\n{scene.here.last_words()}"
-        context = f"{name} {scene.load} {scene.nemesis.pulse}"
-        try:
-            fill(result, scene, await judge(scene.here, scene.sent, counted_again=scene.counted_again, context=context))
-        except Wrong as wrong:
-            fill(result, scene, wrong.verdict)
-            result.wrong = str(wrong)
-        assert scene.dynamodb.backward == []
-    result.took_s = time.monotonic() - began
-    return result
+    @property
+    def long(self) -> bool:
+        """Was it the long form?"""
+        return self.scale >= 1
 
 
-def fill(result: Result, scene: Scene, verdict: Verdict) -> None:
-    """What there is to tell of a scenario that came to its verdict."""
+async def play(result: Result, stack: Stack, folder: Path) -> None:
+    """One scenario and its verdict, into its result. Raises what went wrong before there was a verdict; what there is to tell by then is told."""
+    name, began, scenario = result.name, time.monotonic(), SCENARIOS[result.name]
+    own, seconds = f"{name}-{result.seed}", max(scenario.least_s, scenario.seconds * result.scale)
+    try:
+        async with playing(stack, own, folder, result.seed, result.scale, seconds, scenario.setting) as scene:
+            try:
+                await scenario.play(scene)
+                count(result, await scene.end(steady=scenario.steady))
+            except Wrong as wrong:
+                count(result, wrong.verdict)
+                raise
+            finally:
+                tell(result, scene)
+    finally:
+        result.took_s = time.monotonic() - began
+
+
+def tell(result: Result, scene: Scene) -> None:
+    """What happened in a scenario, however it ended."""
     result.sent = scene.sent
     result.landed = dict(scene.nemesis.journal.counts)
-    result.readings, result.outcomes = verdict.readings, dict(verdict.outcomes)
-    result.totals, result.kinds = verdict.totals, dict(verdict.kinds)
     result.waits = scene.nemesis.pulse.waits
     result.refused, result.remark = scene.dynamodb.counts["refused"], scene.remark
 
 
-def prove(names: Sequence[str], seed: int, scale: float, console: Console) -> list[Result]:
-    """One scenario after the other, each on a stack of its own; what fails is told, its journal and logs stay, and the rest goes on."""
-    results = []
+def count(result: Result, verdict: Verdict) -> None:
+    """What the verdict has counted."""
+    result.readings, result.outcomes = verdict.readings, dict(verdict.outcomes)
+    result.totals, result.kinds = verdict.totals, dict(verdict.kinds)
+
+
+def prove(names: Sequence[str], seed: int, scale: float, console: Console) -> Iterator[Result]:
+    """One scenario after the other, each on a stack of its own; what fails is told, and the rest goes on. What a scenario that held has left is
+    removed."""
     for number, name in enumerate(names):
-        own_seed = seed + number
-        console.print(f"[bold]{name}[/], seed {own_seed}: {SCENARIOS[name].play.__doc__}")
+        result = Result(name, seed + number, scale)
+        folder = FOLDER / f"{name}-{result.seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        console.print(f"[bold]{name}[/], seed {result.seed}, in {folder.relative_to(ROOT)}: {SCENARIOS[name].play.__doc__}")
         away_s = max(1.0, SCENARIOS[name].away_s * scale)
-        folder = Path(tempfile.mkdtemp(prefix=f"prove-{name}-"))
-        with running(folder / "stack", "--respawn", f"{away_s:g}") as stack:
-            try:
-                result = asyncio.run(play(name, stack, f"{name}-{own_seed}", folder / "workers", own_seed, scale))
-            except Exception as error:  # whatever it is, the others are still to be played, and the table to be printed
-                result = Result(name, own_seed, scale, wrong=f"{type(error).__name__}: {error}")
+        try:
+            with running(folder / "stack", "--respawn", f"{away_s:g}") as stack:
+                asyncio.run(play(result, stack, folder / "workers"))
+        except Exception as error:  # whatever it is, the others are still to be played, and the table to be printed
+            result.wrong = f"{type(error).__name__}: {error}"
+            (folder / "failure.txt").write_text(traceback.format_exc())
         if result.wrong:
-            console.print(f"{name}, seed {own_seed}: see {folder}\n{result.wrong}", style="red", highlight=False, markup=False)
+            again = f"python -m tests.faults.prove --only {name} --seed {result.seed} --scale {scale:g}"
+            console.print(f"{result.wrong}\n{name} FAILED; all of it is in {folder}; again: {again}", style="red", highlight=False, markup=False)
         else:
             shutil.rmtree(folder)
-        results.append(result)
-    return results
+        yield result
 
 
 def row(one: Result) -> list[str]:
@@ -158,16 +177,28 @@ def page(results: Sequence[Result]) -> str:
     return "\n".join([*said, "", *lines, ""])
 
 
-def kept(product: str, report: Path = REPORT) -> dict[str, Result]:
-    """The last result of each scenario that was played on this machine with this product."""
-    found = [Result(**one) for one in json.loads(report.read_text())] if report.exists() else []
-    return {one.name: one for one in found if one.product == product}
+class Report:
+    """The last result of each scenario with this product, in its long and in its short form, in `file`."""
 
+    def __init__(self, product: str, file: Path) -> None:
+        self.product, self.file = product, file
+        found = [Result(**one) for one in json.loads(file.read_text()) if one["product"] == product] if file.exists() else []
+        self.last = {(one.name, one.long): one for one in found}
 
-def after(last: Mapping[str, Result], one: Result, product: str) -> Result:
-    """The result with the count of all before it: one that holds at the third attempt does not look like one that holds."""
-    before = last.get(one.name, Result(one.name, one.seed, one.scale))
-    return replace(one, product=product, held=before.held + (not one.wrong), played=before.played + 1)
+    def keep(self, one: Result) -> Result:
+        """Keeps it at once, with the count of all before it: one that holds at the third attempt does not look like one that holds."""
+        before = self.last.get((one.name, one.long), one)
+        one = replace(one, product=self.product, held=before.held + (not one.wrong), played=before.played + 1)
+        self.last[one.name, one.long] = one
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(json.dumps([vars(one) for one in self.last.values()], indent=1))
+        return one
+
+    def whole(self) -> list[Result]:
+        """Of each scenario its long form, in order; nothing, if one is missing or did not hold."""
+        found = [self.last.get((name, True)) for name in SCENARIOS]
+        held = [one for one in found if one is not None and not one.wrong]
+        return held if len(held) == len(SCENARIOS) else []
 
 
 def digest() -> str:
@@ -179,16 +210,25 @@ def digest() -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    said = "\n".join(f"  {name:8} {scenario.play.__doc__}" for name, scenario in SCENARIOS.items())
     made = argparse.ArgumentParser(
         prog="python -m tests.faults.prove",
-        description="Long runs of everything that may go wrong, with a table at the end; what held last is kept in build/ and in docs/proof.md.",
-        epilog="example:\n  python -m tests.faults.prove --only crash --only mix --seed 7 --scale 0.2",
+        description="Long runs of everything that may go wrong, with a table at the end. Exit code 1 if one of them did not hold.",
+        epilog=EPILOG.format(said=said),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--only", action="append", choices=SCENARIOS, metavar="NAME", help=f"one of: {', '.join(SCENARIOS)}; may be repeated")
+    made.add_argument("--only", action="append", choices=SCENARIOS, metavar="NAME", help="one of those below; may be repeated")
     made.add_argument("--seed", type=int, help="of the first scenario, the next has the next (default: drawn, and printed)")
-    made.add_argument("--scale", type=float, default=1.0, metavar="X", help="of the long form (default 1: some 100 minutes for all)")
+    made.add_argument("--scale", type=scale_of, default=1.0, metavar="X", help="of the long form, 0.01 to 1 (default 1: some 100 minutes for all)")
     return made
+
+
+def scale_of(text: str) -> float:
+    """From 0.01 to 1."""
+    scale = float(text)
+    if not 0.01 <= scale <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: wanted is 0.01 to 1")
+    return scale
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -197,16 +237,13 @@ def main(arguments: Sequence[str]) -> int:
     seed = Random().randrange(10**6) if asked.seed is None else asked.seed
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # while a broker is away the load's producer says so hundreds of times a second
     console = Console(width=None if Console().is_terminal else 180)
-    results = prove(asked.only or list(SCENARIOS), seed, asked.scale, console)
     product = digest()
-    last = kept(product)
-    last |= {one.name: after(last, one, product) for one in results}
-    console.print(table([last[one.name] for one in results]))
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps([vars(one) for one in last.values()], indent=1))
-    console.print(f"kept in {REPORT.relative_to(ROOT)}")
-    if last.keys() == SCENARIOS.keys() and all(one.scale >= 1 and not one.wrong for one in last.values()):
-        put("runs", page([last[name] for name in SCENARIOS]))
+    report, results = Report(product, FOLDER / "report.json"), []
+    for one in prove(asked.only or list(SCENARIOS), seed, asked.scale, console):
+        results.append(report.keep(one) if product == digest() else replace(one, wrong=one.wrong or "the code was changed meanwhile"))
+    console.print(table(results))
+    if whole := report.whole():
+        put("runs", page(whole))
         console.print(f"written into {PROOF.relative_to(ROOT)}")
     return 1 if any(one.wrong for one in results) else 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.faults.load import LATE, Load, readings
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
-from tests.faults.workers import deployment
+from tests.faults.workers import deployment, until
 from tests.generator import STARTS
 from tests.stack import Stack
 
@@ -36,8 +36,10 @@ async def test_one_of_two_workers_is_killed_again_and_again(stack: Stack, own_na
         for kill in range(KILLS):
             await load.flows(1000)
             for seats in (waterfalls, sinks):
-                await seats[kill % 2].kill()
-                await seats[kill % 2].start()
+                seat = seats[kill % 2]
+                await until(lambda seat=seat: seat.is_settled, 60.0, lambda seat=seat: f"{seat.name} has nothing to lose\n{seat.tail}")  # type: ignore[misc]
+                await seat.kill()
+                await seat.start()
         await load.flows(600)
         await load.cut()
         await here.done()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.faults.losses import lose_changelogs, lose_items, lose_stores, lose_table
 from tests.faults.scenarios import PER_S, Setting, both, in_turn, playing
-from tests.faults.verdict import judge
 from tests.stack import Stack
 
 SEED = 21
@@ -16,9 +15,5 @@ async def test_stores_tables_changelogs_and_items_that_are_lost_are_made_again(s
     async with playing(stack, own_name, tmp_path, SEED, scale=0.05, seconds=200, setting=Setting(workers=2)) as scene:
         await both(in_turn(scene, lose_changelogs, lose_stores), in_turn(scene, lose_items, lose_table))
         await scene.load.flows(PER_S)
-        await scene.load.cut()
-        await scene.here.done(180)
-        await judge(scene.here, scene.load.confirmed, counted_again=True, context=f"{scene.load} {scene.nemesis.pulse}")
-        assert scene.nemesis.journal.counts == {"stores lost": 1, "table lost": 1, "changelogs lost": 1, "items lost": 1}
-        assert scene.dynamodb.backward == []
-        assert scene.nemesis.unnamed == []
+        scene.counted_again = True
+        await scene.end(steady=False, limit_s=180)

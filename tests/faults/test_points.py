@@ -11,6 +11,7 @@ from pathlib import Path
 from streams.faults import POINTS
 from tests.faults.load import LATE, Load, readings
 from tests.faults.proxy import proxy
+from tests.faults.scenarios import both
 from tests.faults.verdict import judge
 from tests.faults.workers import Seat, deployment
 from tests.generator import STARTS
@@ -29,7 +30,7 @@ BEHIND = ("after_commit", "before_store")
 
 
 async def test_a_worker_dies_at_every_point(stack: Stack, own_name: str, tmp_path: Path) -> None:
-    await asyncio.gather(*[through(stack, f"{own_name}-{part}", tmp_path / str(part), part) for part in (0, 1)])
+    await both(*[through(stack, f"{own_name}-{part}", tmp_path / str(part), part) for part in (0, 1)])
 
 
 async def through(stack: Stack, name: str, folder: Path, part: int) -> None:

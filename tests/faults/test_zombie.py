@@ -10,7 +10,7 @@ from tests.faults.load import Load, readings
 from tests.faults.nemesis import SHUT_OUT
 from tests.faults.proxy import proxy
 from tests.faults.verdict import judge
-from tests.faults.workers import deployment
+from tests.faults.workers import deployment, until
 from tests.generator import STARTS
 from tests.stack import Stack
 
@@ -29,7 +29,8 @@ async def test_a_zombie_is_fenced_and_an_ordinary_stop_loses_nothing(stack: Stac
         plain, inside, good = [here.seat("waterfall") for _ in range(3)]
         sinks = [here.seat("sinks") for _ in range(2)]
         await plain.start(WATTFALL_FAULT="pause:after_fold:0.1")
-        for seat in (good, *sinks):
+        await sinks[0].start(WATTFALL_FAULT="pause:sink_before_put:5:150")
+        for seat in (good, sinks[1]):
             await seat.start()
         for seat in (plain, good, *sinks):
             await seat.works()
@@ -39,14 +40,18 @@ async def test_a_zombie_is_fenced_and_an_ordinary_stop_loses_nothing(stack: Stac
         await (await inside.start(WATTFALL_FAULT="pause:before_commit:1.5:3")).works()
         await load.flows(600)
 
-        for seat, point in ((inside, "before_commit"), (plain, "after_fold")):
+        for seat, point in ((sinks[0], "sink_before_put"), (inside, "before_commit"), (plain, "after_fold")):
             await seat.says_again(f"fault at {point}: held")
         zombies = (plain, inside, sinks[0])
         for seat in zombies:
             seat.stop()
         await asyncio.sleep(3 * SESSION_S)
+        refused = dynamodb.counts["refused"]
         for seat in zombies:
             seat.go_on()
+        await until(lambda: dynamodb.counts["refused"] > refused, STOP_S, lambda: f"what {sinks[0].name} held was taken: {dynamodb.counts}")
+        await sinks[0].term(STOP_S)  # a sink does no harm when it comes back, so it had no reason to end by itself
+        await sinks[0].start()
         assert await plain.ended() in SHUT_OUT, plain.tail
         assert await inside.ended() == Exit.FENCED, inside.tail
         await plain.start()
@@ -60,4 +65,3 @@ async def test_a_zombie_is_fenced_and_an_ordinary_stop_loses_nothing(stack: Stac
         await here.done()
         await judge(here, load.confirmed, context=load)
         assert dynamodb.backward == []
-        assert sinks[0].pid, "a sink does no harm when it comes back, so it has no reason to end"

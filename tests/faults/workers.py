@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -27,6 +28,7 @@ from dynamodb import schema
 from dynamodb.settings import Settings as DynamoSettings
 from local.guard import Guard
 from streams.cluster import admin, create
+from streams.exits import Exit
 from streams.lag import Meter
 from streams.settings import Settings
 from streams.topics import Topics, specs
@@ -150,12 +152,16 @@ async def deployment(stack: Stack, name: str, folder: Path, **changes: str) -> A
 
 
 class Seat:
-    """One worker after another, each on the same folder. `exits` are the exit codes of those that ended, in order; a signal is negative."""
+    """One worker after another, each on the same folder.
+
+    `exits` are the exit codes of those that ended, in order; a signal is negative. `asked`: how some of them were made to end.
+    """
 
     def __init__(self, here: Deployment, role: str, name: str, changes: dict[str, str]) -> None:
         self.here, self.role, self.name, self.changes = here, role, name, changes
         self.log = here.folder / f"{name}.log"
         self.exits: list[int] = []
+        self.asked = Counter[int]()
         self.process: Process | None = None
         self._began = 0
         self._keeping: asyncio.Task[None] | None = None
@@ -168,6 +174,11 @@ class Seat:
         environ = self.here.environ | self.changes | changes
         self.process = await self.here.guard.start((sys.executable, "-m", "agents", *self.role.split()), environ, self.log)
         return self
+
+    @property
+    def by_themselves(self) -> Counter[int]:
+        """How workers ended that nobody had asked to end so."""
+        return Counter(self.exits) - self.asked
 
     @property
     def pid(self) -> int:
@@ -237,18 +248,21 @@ class Seat:
 
     async def kill(self) -> None:
         """SIGKILL; that it was this signal that ended it is made sure of."""
+        self.asked[-signal.SIGKILL] += 1
         os.kill(self.pid, signal.SIGKILL)
         code = await self.ended(5.0)
         assert code == -signal.SIGKILL, f"{self.name} ended with {code} and not by SIGKILL"
 
     async def term(self, limit_s: float) -> int:
         """SIGTERM; the exit code."""
+        self.asked[Exit.STOPPED] += 1
         os.kill(self.pid, signal.SIGTERM)
         return await self.ended(limit_s)
 
     async def struck(self, number: signal.Signals, limit_s: float = 60.0) -> int:
         """Sends a signal to a worker that somebody else waits for (`keep`); the exit code with which it ends."""
         before = len(self.exits)
+        self.asked[Exit.STOPPED if number == signal.SIGTERM else -number] += 1
         os.kill(self.pid, number)
         await until(lambda: len(self.exits) > before, limit_s, lambda: f"{self.name} did not end after {number.name}:\n{self.tail}")
         return self.exits[before]
@@ -279,6 +293,7 @@ class Seat:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
         if self.process is not None and self.process.returncode is None:
+            self.asked[-signal.SIGKILL] += 1
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             self.exits.append(await self.process.wait())

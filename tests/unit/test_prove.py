@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from tests.faults.prove import Result, after, kept, page
+from docs.generate import PROOF
+from tests.faults.prove import Report, Result, page
+from tests.faults.scenarios import SCENARIOS
 
 
 def test_a_row_has_the_sum_and_the_waits() -> None:
@@ -34,15 +37,38 @@ def test_a_scenario_that_failed_is_not_called_equal() -> None:
     assert "| FAILED |" in page([Result("crash", 7, 1.0, wrong="something before the verdict")])
 
 
-def test_failures_of_before_are_not_forgotten() -> None:
-    last: dict[str, Result] = {}
+def test_failures_of_before_are_not_forgotten(tmp_path: Path) -> None:
     for wrong in ("", "something", "", ""):
-        last["crash"] = after(last, Result("crash", 1, 1.0, wrong=wrong), "this")
-    assert (last["crash"].held, last["crash"].played, last["crash"].product) == (3, 4, "this")
+        one = Report("this", tmp_path / "report.json").keep(Result("crash", 1, 1.0, wrong=wrong))
+    assert (one.held, one.played, one.product) == (3, 4, "this")
+
+
+def test_a_short_run_does_not_take_the_place_of_a_long_one(tmp_path: Path) -> None:
+    for scale in (1.0, 0.1):
+        Report("this", tmp_path / "report.json").keep(Result("crash", 1, scale))
+    assert {long: one.scale for (_, long), one in Report("this", tmp_path / "report.json").last.items()} == {True: 1.0, False: 0.1}
 
 
 def test_results_of_another_product_are_not_kept(tmp_path: Path) -> None:
-    report = tmp_path / "prove.json"
-    report.write_text(json.dumps([vars(Result("crash", 1, 1.0, product="this")), vars(Result("storm", 2, 1.0, product="other"))]))
-    assert kept("this", report).keys() == {"crash"}
-    assert kept("this", tmp_path / "none.json") == {}
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps([{"product": "other", "name": "storm", "of": "another form"}]))
+    report = Report("this", file)
+    assert report.last == {}
+    report.keep(Result("crash", 1, 1.0))
+    assert Report("this", file).last.keys() == {("crash", True)}
+
+
+def test_the_whole_is_all_scenarios_in_their_long_form_and_held(tmp_path: Path) -> None:
+    report = Report("this", tmp_path / "report.json")
+    for name in SCENARIOS:
+        assert report.whole() == []
+        report.keep(Result(name, 1, 1.0))
+    assert [one.name for one in report.whole()] == list(SCENARIOS)
+    report.keep(Result("crash", 1, 1.0, wrong="something"))
+    assert report.whole() == []
+
+
+def test_each_scenario_is_named_where_it_is_said_what_is_claimed() -> None:
+    claims = PROOF.read_text().partition("## What is not claimed")[0]
+    named = {name.strip() for some in re.findall(r"`make prove` \(([a-z, ]+)(?:: [a-z]+)?\)", claims) for name in some.split(",")}
+    assert named == set(SCENARIOS)

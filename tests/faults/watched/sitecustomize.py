@@ -14,7 +14,7 @@ runs = BaseEventLoop.run_forever
 
 def count(loop: BaseEventLoop) -> None:
     counts[id(loop)] = len(asyncio.all_tasks(loop))
-    written = FOLDER / f"{os.getpid()}.tmp"
+    written = FOLDER / f"{os.getpid()}-{id(loop)}.tmp"
     written.write_text(str(sum(counts.values())))
     written.rename(FOLDER / str(os.getpid()))
     loop.call_later(1.0, count, loop)
