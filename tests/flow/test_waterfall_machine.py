@@ -19,7 +19,7 @@ from aiokafka.errors import RequestTimedOutError
 from aiokafka.structs import TopicPartition
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from dynamodb.settings import Settings
 from metering.rules import Rules
@@ -437,7 +437,8 @@ def unsaid(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "wattfall")
 
 
-WaterfallMachine.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=50, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
-TestWaterfall = WaterfallMachine.TestCase
+def test_no_order_makes_a_total_wrong() -> None:
+    run_state_machine_as_test(
+        WaterfallMachine,
+        settings=settings(max_examples=80, stateful_step_count=50, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]),
+    )

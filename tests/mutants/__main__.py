@@ -17,7 +17,7 @@ Exit code 1 if a mutant survives, a test with real processes fails for another r
 test fails without a mutant. After a run of all, in which all were caught, the table in docs/proof.md is written again."""
 WIDTH: Final = 100
 EXAMPLE: Final = """example:
-  python -m tests.mutants                       all of them, in some minutes
+  python -m tests.mutants                       all of them, in half an hour
   python -m tests.mutants --only "no fence"     this one (--only may be given again)"""
 
 

@@ -9,6 +9,7 @@ from tests.mutants.mutant import Edit, Mutant
 HOP: Final = "tests/e2e/test_hop.py"
 FLOW: Final = "tests/flow/test_hop.py"
 LANE: Final = "tests/flow/test_lane.py"
+MACHINE: Final = "tests/flow/test_waterfall_machine.py::test_no_order_makes_a_total_wrong"
 SHUT_OUT: Final = f"{HOP}::test_a_zombie_is_shut_out_before_its_successor_has_written_anything"
 ZOMBIE: Final = "the zombie has written"
 AT_COMMIT: Final = f"{HOP}::test_a_crash_at_a_point[before_commit:3]"
@@ -121,7 +122,7 @@ POSITION_APART: Final = Mutant(
 """,
         ),
     ),
-    (AT_COMMIT, "tests/faults/test_points.py::test_a_worker_dies_at_every_point"),
+    (AT_COMMIT, MACHINE, "tests/faults/test_points.py::test_a_worker_dies_at_every_point"),
     r"the counters are not of these rows|verdict\.Wrong",
 )
 

@@ -94,6 +94,7 @@ EARLY_COMMIT: Final = Mutant(
     (
         "tests/unit/test_pending.py::test_a_replaced_total_keeps_its_old_batch_owed_until_the_newer_is_stored",
         "tests/unit/test_pending.py::test_a_failed_flight_gives_way_to_the_newer_but_stays_owed",
+        "tests/flow/test_waterfall_machine.py::test_no_order_makes_a_total_wrong",
         "tests/faults/test_outage.py::test_an_outage_with_lost_answers",
     ),
     r"verdict\.Wrong",

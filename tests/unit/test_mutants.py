@@ -91,10 +91,11 @@ def test_what_became_of_a_test(tmp_path: Path, test: str, fate: Fate) -> None:
         (Fate.FAILED, "faults", "AssertionError: the zombie has written something", True),
         (Fate.FAILED, "e2e", "TimeoutError", False),
         (Fate.FAILED, "flow", "assert 1 == 2", True),
+        (Fate.FAILED, "flow", "NameError: name 'it' is not defined", False),
         (Fate.BROKEN, "e2e", "the zombie has written", False),
     ],
 )
-def test_a_mutant_is_caught_only_if_what_has_processes_fails_for_its_reason(fate: Fate, folder: str, line: str, caught: bool) -> None:
+def test_a_mutant_is_caught_only_if_it_runs_and_what_has_processes_fails_for_its_reason(fate: Fate, folder: str, line: str, caught: bool) -> None:
     test = f"tests/{folder}/test_a.py::test_b"
     assert Trial({test: fate}, 0.0, {test: line}, "").caught(Mutant("a", "b", (), (test,), "zombie has written")) is caught
 
