@@ -58,6 +58,9 @@ class Operator:
         if package == "agents" and " ".join(arguments) in WORKERS:
             await (await where.seat(" ".join(arguments)).start()).says("taking from")
             self.done.clear()
+        elif arguments[0] == "reconcile":
+            await where.done()  # who types this has not just started the workers
+            await where.must(package, *arguments)
         elif arguments == ["replay", "drop"]:
             await self.stop(where)
             await where.must(package, *arguments)
