@@ -52,8 +52,12 @@ class Meter:
     async def __aenter__(self) -> Meter:
         self.consumer = AIOKafkaConsumer(**self.brokers.client)
         self.admin = AIOKafkaAdminClient(**self.brokers.client)
-        await self.consumer.start()
-        await self.admin.start()
+        try:
+            await self.consumer.start()
+            await self.admin.start()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -108,6 +112,8 @@ class Meter:
             async with asyncio.timeout(wait_s):
                 await self.settle(stages, keep, lambda: None)
         except TimeoutError:
+            if not found:  # so far; what comes behind that may not have been answered for
+                keep(await self.now(stages))
             return found
         return []
 

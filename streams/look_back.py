@@ -32,8 +32,8 @@ async def records(
     Raises KafkaError, and ClusterError where the broker gives nothing any more.
     """
     consumer = AIOKafkaConsumer(**brokers.client, isolation_level="read_committed", auto_offset_reset="earliest")
-    await consumer.start()
     try:
+        await consumer.start()
         tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         if upto is not None:
