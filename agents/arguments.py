@@ -50,8 +50,8 @@ mending.py, in this folder or in one of PYTHONPATH:
 RECONCILE = """\
 Counts devices again from the readings topic, up to where the waterfall is, and compares with what DynamoDB holds: every hour, day and month
 field by field, each day with its hours, each month with its days, and the sum of the hours with the difference of the register. It changes nothing
-and may run at any time. What was counted has to be stored first. Where retention has removed readings, a device's months are compared with its
-readings from the first on of which the topic has them all."""
+and may run at any time. What was counted has to be stored first. Where retention has removed readings, a device's totals are compared with its
+readings from the first hour on of which the topic has them all."""
 RECONCILE_EXAMPLE = """\
 example:
   python -m agents reconcile home

@@ -36,7 +36,10 @@ class Seen(NamedTuple):
 
 
 class Energy(NamedTuple):
-    """One direction of one device, mWh: the register from its first to its last valid point, and what the hours have."""
+    """One direction of one device, mWh: the register from its first to its last valid point, and what the hours have.
+
+    `unbooked`: with what the next valid point will carry, as far as that is known.
+    """
 
     account: Account
     hours: int
@@ -143,11 +146,11 @@ def energies(recount: Recount, hours: Mapping[Key, Total]) -> tuple[Energy, Ener
     """Import and export: what is stored of the hours compared, what was counted again of the others."""
     wanted, lined = recount.totals(), recount.by_register()
     found = []
-    for direction, account in zip(DIRECTIONS, recount.accounts(), strict=True):
+    for direction, account, pending in zip(DIRECTIONS, recount.accounts(), recount.pending(), strict=True):
         energy, unbooked, integral = f"{direction}_mwh", f"unbooked_{direction}_mwh", f"integral_{direction}_mwh"
         by_power = sum(
             getattr(total, energy) - (getattr(lined[key], energy) if key in lined else 0) for key, total in wanted.items() if key[1] is Grain.HOUR
         )
         sums = [sum(getattr(total, field) for total in hours.values()) for field in (energy, unbooked, integral)]
-        found.append(Energy(account, sums[0], by_power, sums[1], sums[2]))
+        found.append(Energy(account, sums[0], by_power, sums[1] + pending, sums[2]))
     return found[0], found[1]

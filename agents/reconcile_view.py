@@ -51,7 +51,7 @@ def notes(findings: Sequence[Finding]) -> Iterator[str]:
         yield "newer: stored with readings from behind where this looked; not compared"
     if any(finding.compared_from for finding in findings):
         yield (
-            "earlier: from before the first month of which the topic has all readings (retention has removed others): "
+            "earlier: begun before the first hour from which on the topic has all readings (retention has removed others): "
             "a day was compared with its hours only, a month with its days"
         )
 

@@ -17,8 +17,6 @@ from metering.total import Grain, Total, fold
 from streams.batch import Record
 from streams.erasure import is_erase
 
-_FLOW, _IMPORT, _EXPORT = range(3)
-
 
 class Table:
     """The rows of one device's trace."""
@@ -40,38 +38,35 @@ class Table:
 class Recount:
     """One device. `since_ms`: the readings from there on are all in the topic; None if it has everything that was ever sent.
 
-    `readings`: how many were accepted, since it was erased last if it `is_erased`. Counted twice: as they are, and without their power, because what
-    then is left of an hour's energy is the register's; the rest is what the power brought where no register's line lies.
+    `readings`: how many were accepted, since it was erased last if it `is_erased`. Counted three times: as they are; without their power, because
+    what then is left of an hour's energy is the register's, and the rest is what the power brought where no register's line lies; and, of a topic
+    whose beginning is gone, without registers that show nothing but 0, because those may be glitches after what is gone.
     """
 
     def __init__(self, name: str, rules: Rules, calendar: Calendar, since_ms: int | None = None) -> None:
         self.name, self.since_ms = name, since_ms
         self._rules, self._calendar = rules, calendar
-        self._whole, self._bare = Table(name, rules, calendar), Table(name, rules, calendar)
+        self._whole, self._bare, self._moving = (Table(name, rules, calendar) for _ in range(3))
         self._ledgers = Ledger(rules), Ledger(rules)
-        self._firsts: list[int | None] = [None, None, None]
         self._newest = 0
         self.readings = 0
         self.is_erased = False
 
     def take(self, reading: Reading) -> None:
         """The next reading, in order of arrival."""
-        at, power, imports, export, _, energy = reading
+        at, power, imports, export, for_ms, energy = reading
+        self.readings += 1
         outcome = self._whole.device.apply(reading)
         self._bare.device.apply((at, None, imports, export, None, None))
-        self.readings += 1
-        if outcome is Outcome.LATE:
-            return
-        for ledger, mwh in zip(self._ledgers, (imports, export), strict=True):
-            if mwh is not None:
-                ledger.add(at, mwh)
-            ledger.close(self._whole.device.trace.closed)
-        self._newest = max(at, self._newest)
-        if self.since_ms is not None and at >= self.since_ms:
-            for kind, value in ((_FLOW, energy if power is None else power), (_IMPORT, imports), (_EXPORT, export)):
-                first = self._firsts[kind]
-                if value is not None and (first is None or at < first):
-                    self._firsts[kind] = at
+        if outcome is not Outcome.LATE:
+            for ledger, mwh in zip(self._ledgers, (imports, export), strict=True):
+                if mwh is not None:
+                    ledger.add(at, mwh)
+                ledger.close(self._whole.device.trace.closed)
+            self._newest = max(at, self._newest)
+        if self.since_ms is not None:
+            imports, export = (None if ledger.idle else mwh for ledger, mwh in zip(self._ledgers, (imports, export), strict=True))
+            self._moving.device.apply((at, power, imports, export, for_ms, energy))
 
     def anew(self) -> Recount:
         """The device after an erase: whatever there is of it, the topic has."""
@@ -81,25 +76,26 @@ class Recount:
 
     def settle(self) -> None:
         """Gives memory back; to be called now and then."""
-        self._whole.settle()
-        self._bare.settle()
+        for table in (self._whole, self._bare, self._moving):
+            table.settle()
 
     @property
     def complete_from(self) -> int:
         """The first instant (epoch s) from which on totals depend on nothing that the topic no longer has; 0 if it has everything.
 
-        That is the first month that begins when the device had already sent every kind of value that it sends, of a register two points that are
-        believed, since the first may be a glitch; and long enough before: an interval may hold for a day, and a register's line is estimated or not
-        by when it began.
+        That is the first hour that begins when every flow of before has ended and each register has a footing (metering/ledger.py), for so long that
+        no line is estimated by when it began. Where all that a register shows is 0, it is the first from which on nothing follows from that. Days and
+        months are compared that begin no earlier.
         """
         if self.since_ms is None:
             return 0
-        known = max([self.since_ms, *(first for first in self._firsts if first is not None)])
-        for first, account in zip(self._firsts[_IMPORT:], self.accounts(), strict=True):
-            if first is not None:
-                known = max(known, self._newest if account.second is None else account.second[0])
-        settled = known + MAX_FOR_S * 1000 + self._rules.estimate_after_ms + MS_PER_HOUR
-        return self._calendar.month(settled // 1000)[1]
+        known = [self.since_ms + MAX_FOR_S * 1000]
+        for ledger in self._ledgers:
+            footing = ledger.footing()
+            known.append(self._newest + MAX_FOR_S * 1000 if footing is None else footing + self._rules.estimate_after_ms + MS_PER_HOUR)
+        self.settle()
+        doubtful = [total.end for start, total in self._whole.hours.items() if not total.absent and total != self._moving.hours.get(start)]
+        return max([self._calendar.hour(max(known))[1] // 1000, *doubtful])
 
     def totals(self) -> dict[Key, Total]:
         """Every hour, day and month that has to be there; their versions mean nothing."""
@@ -118,6 +114,16 @@ class Recount:
         """Of the import register and of the export register."""
         imports, export = self._ledgers
         return imports.account(), export.account()
+
+    def pending(self) -> tuple[int, int]:
+        """Of each register what its next valid point will carry as unbooked: less what closed hours have beyond the last one, mWh (rule 6.6).
+
+        They have it of a line to a point that has been found to be a glitch since they closed.
+        """
+        trace = self._whole.device.trace
+        carried = zip(self.accounts(), (trace.carry.imports, trace.carry.export), strict=True)
+        imports, export = (-kept.base if account.last and account.last[0] < trace.closed else 0 for account, kept in carried)
+        return imports, export
 
 
 def folded(parts: Iterable[Total], grain: Grain, calendar: Calendar) -> list[Total]:

@@ -9,37 +9,61 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple
 
-from metering.register import Point, RegisterState, Verdict, judged, moved
+from metering.register import Point, RegisterState, Verdict, fits, judged, moved
 from metering.rules import Rules
 
 
 class Account(NamedTuple):
-    """`rise`: in mWh from the first to the last valid point, without the steps of resets. No points: 0.
-
-    The first of all points is valid whatever it says (rule 4.3), the `second` valid one, or reset, goes on from there.
-    """
+    """`rise`: in mWh from the first to the last valid point, without the steps of resets. No points: 0."""
 
     rise: int = 0
     first: Point | None = None
-    second: Point | None = None
     last: Point | None = None
 
 
+class Footing(NamedTuple):
+    """From where on a register's points are what they are whatever came before the first of them: `at`, in ms.
+
+    Let some points be in a row, none of them 0, and let the register fit from each to the next (rule 4.3). Whatever v was, the first is valid or a
+    reset; but from a v a little above, of which it is a glitch, the second is valid. So v is the second in any case, then the third, and so on. If
+    one of them from the third on has another value than the one before, s is the same in any case as well: the footing is `firm`, for good.
+
+    Zeros in a row are one only if v was 0 or hardly more: from another v they are glitches, however many.
+    """
+
+    row: int = 0
+    n: Point | None = None
+    at: int | None = None
+    firm: bool = False
+
+    def after(self, rules: Rules, v: int, p: Point, n: Point | None) -> Footing:
+        """Once p is judged with n, and the last valid point before says `v`."""
+        if self.firm or n is None:
+            return self
+        if bool(p[1]) is not bool(n[1]) or not fits(rules, p, n):
+            return Footing()
+        if p != self.n:
+            return Footing(1, n)
+        firm = self.row >= 2 and p[1] not in (0, v)
+        return Footing(self.row + 1, n, p[0] if firm or self.row == 1 else self.at, firm)
+
+
 class Ledger:
-    """One register of one device. Only points that are not late are to be added."""
+    """One register of one device. Only points that are not late are to be added. `idle`: it has shown nothing but 0 so far."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._closed = 0
         self._points: list[Point] = []
-        self._state = RegisterState()
-        self._account = Account()
+        self._walk = Walked()
+        self.idle = True
 
     def add(self, at: int, mwh: int) -> None:
         """A point at or after the edge of the closed hours; one of an instant that is known replaces its value."""
         points, point = self._points, (at, mwh)
-        if self._state.p_at is not None:
-            self._state, self._account = self._decided(self._state, self._account, point)
+        self.idle = self.idle and mwh == 0
+        if self._walk.state.p_at is not None:
+            self._walk = self._decided(self._walk, point)
         if not points or at > points[-1][0]:
             points.append(point)
             return
@@ -54,26 +78,43 @@ class Ledger:
         if closed > self._closed:
             self._closed = closed
             place = bisect_left(self._points, (closed,))
-            self._state, self._account = self._walked(place)
+            self._walk = self._walked(place)
             del self._points[:place]
 
     def account(self) -> Account:
         """As of now; a point in doubt is not in it."""
-        return self._walked(len(self._points))[1]
+        return self._walked(len(self._points)).account
 
-    def _walked(self, place: int) -> tuple[RegisterState, Account]:
+    def footing(self) -> int | None:
+        """See `Footing.at`; None while there is none, 0 for a register that has no points."""
+        _, account, footing = self._walked(len(self._points))
+        if account.first is None:
+            return 0
+        zeros = footing.n is not None and footing.n[1] == 0
+        return footing.at if footing.firm or self.idle or not zeros else None
+
+    def _walked(self, place: int) -> Walked:
         """Over the first points, each judged with the next."""
-        state, account, points = self._state, self._account, self._points
+        walk, points = self._walk, self._points
         for i in range(place):
-            state = state._replace(p_at=points[i][0], p=points[i][1])
-            state, account = self._decided(state, account, points[i + 1] if i + 1 < len(points) else None)
-        return state, account
+            state = walk.state._replace(p_at=points[i][0], p=points[i][1])
+            walk = self._decided(walk._replace(state=state), points[i + 1] if i + 1 < len(points) else None)
+        return walk
 
-    def _decided(self, state: RegisterState, account: Account, n: Point | None) -> tuple[RegisterState, Account]:
-        verdict = judged(self._rules, state, n)
+    def _decided(self, walk: Walked, n: Point | None) -> Walked:
+        state, account, footing = walk
+        assert state.p_at is not None
+        point, verdict = (state.p_at, state.p), judged(self._rules, state, n)
+        footing = footing.after(self._rules, state.v, point, n)
         if verdict in (Verdict.VALID, Verdict.RESET):
-            assert state.p_at is not None
-            point = state.p_at, state.p
             step = state.p - state.v if verdict is Verdict.VALID and state.v_at is not None else 0
-            account = Account(account.rise + step, account.first or point, account.second or (point if account.first else None), point)
-        return moved(state, verdict), account
+            account = Account(account.rise + step, account.first or point, point)
+        return Walked(moved(state, verdict), account, footing)
+
+
+class Walked(NamedTuple):
+    """A register as far as its points are decided."""
+
+    state: RegisterState = RegisterState()
+    account: Account = Account()
+    footing: Footing = Footing()

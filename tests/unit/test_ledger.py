@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.findings import Seen, find
-from agents.recount import Recounter
+from agents.recount import Recount, Recounter
 from metering.ledger import Ledger
 from metering.period import Calendar
 from metering.rules import Rules
@@ -39,7 +39,7 @@ def test_what_a_point_before_the_edge_was_found_to_be_it_stays(n_first: bool) ->
         ledger.add(*n)
     ledger.add(HOUR + HOUR * 6 // 10, 100_000 * WH)
     account = ledger.account()
-    assert (account.rise, account.first, account.second, account.last) == (5 * WH, (0, 100_000 * WH), (HOUR, 5 * WH), n)
+    assert (account.rise, account.first, account.last) == (5 * WH, (0, 100_000 * WH), n)
 
 
 def test_a_correction_replaces_the_point() -> None:
@@ -47,6 +47,21 @@ def test_a_correction_replaces_the_point() -> None:
     for at, wh in ((0, 10), (HOUR, 30), (2 * HOUR, 40), (HOUR, 20), (2 * HOUR, 50)):
         ledger.add(at, wh * WH)
     assert ledger.account().rise == 40 * WH
+
+
+# A register is silent for a day, then 2,000 Wh higher, and the hours of that close. Then the later value is taken back.
+#
+#     0:00        …   E   24:00 (first)    26:00        24:00 (again)
+#     5,000 Wh    …   |   7,000 Wh         (power)      90,000,000 Wh
+
+
+def test_what_closed_hours_have_of_a_line_that_leads_nowhere_any_more_is_pending() -> None:
+    rules = Rules(restate_ms=HOUR)
+    recount = Recount("a", rules, Calendar(rules.zone))
+    for hour, power, wh in ((0, None, 5_000), (24, None, 7_000), (26, 1, None), (24, None, 90_000_000)):
+        recount.take((1_764_000_000_000 + hour * HOUR, power, None if wh is None else wh * WH, None, None, None))
+    imports = find(recount, recount.totals().values(), Calendar(rules.zone), Seen(1 << 40, 1 << 40, 0)).energies[0]
+    assert imports.equal and imports.account.rise == 0 and imports.hours == -imports.unbooked == 2_000 * WH
 
 
 @given(st.data())

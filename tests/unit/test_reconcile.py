@@ -98,11 +98,10 @@ def test_a_device_that_was_only_erased_has_to_have_nothing() -> None:
 
 
 class TestWhatRetentionRemoved:
-    @pytest.mark.parametrize("seed", [2, 5])
-    def test_is_missed_by_no_month_that_is_compared(self, seed: int) -> None:
+    def test_is_missed_by_nothing_that_is_compared(self) -> None:
         rules = Rules(zone="Europe/Amsterdam")
         rates = Rates(late_3d=0.01, late_40d=0.01, silences_an_hour=0.002, gaps_an_hour=0.05, glitch=0.01)
-        sent = records(generate(seed, 4, STARTS["autumn"][1] - 40 * DAY, hours=24 * 110, interval_s=3600, rates=rates))
+        sent = records(generate(5, 3, STARTS["autumn"][1] - 20 * DAY, hours=24 * 60, interval_s=3600, rates=rates))
         kept = sent[len(sent) // 3 :]
         compared = 0
         for whole, rest in zip(recounted(rules, sent), recounted(rules, kept, cut=True), strict=True):
