@@ -93,10 +93,10 @@ def reconcile(settings: Settings, environ: Mapping[str, str], asked: argparse.Na
     from agents.reconcile_command import Asked, run
     from dynamodb.settings import Settings as DynamoSettings
 
-    if bool(asked.devices) == bool(asked.sample) or asked.seed is not None and not asked.sample:
-        raise SettingError("reconcile: wanted is DEVICE, one or more, or --sample N, which may have a --seed")
+    if sum(map(bool, (asked.devices, asked.sample, asked.at))) != 1 or asked.seed is not None and not asked.sample:
+        raise SettingError("reconcile: wanted is DEVICE, one or more, or --sample N, which may have a --seed, or --at PLACE")
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    return run(settings, DynamoSettings.from_environ(environ), Asked(asked.devices, asked.sample, seed, asked.wait), json=asked.json)
+    return run(settings, DynamoSettings.from_environ(environ), Asked(asked.devices, asked.sample, asked.at, seed, asked.wait), json=asked.json)
 
 
 def replay(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from metering.total import Grain
-from settings.environ import seconds, whole
+from settings.environ import is_whole, seconds, whole
 
 T = TypeVar("T")
 EXAMPLE = """example:
@@ -56,6 +56,7 @@ RECONCILE_EXAMPLE = """\
 example:
   python -m agents reconcile home
   python -m agents reconcile --sample 20 --seed 7 --wait 300
+  python -m agents reconcile --at readings/3/81724     # the device of this record
   python -m agents reconcile --json cad-000123 cad-000124
 
 Exit code 0: all is equal; 1: something is not; 2: it cannot be said, and why."""
@@ -147,6 +148,12 @@ def add_reconcile(roles: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--sample", type=argument(whole(1, 1_000_000)), metavar="N", help="instead of DEVICE: draw N of the devices that have sent something"
     )
     reconcile.add_argument(
+        "--at",
+        type=argument(record_place),
+        metavar="PLACE",
+        help="instead of DEVICE: the one of the record at [TOPIC/]PARTITION/OFFSET of the readings",
+    )
+    reconcile.add_argument(
         "--seed", type=argument(whole(0, 2**64 - 1)), metavar="S", help="draw the same devices again (default: other ones each time)"
     )
     reconcile.add_argument(
@@ -157,6 +164,14 @@ def add_reconcile(roles: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="wait so many seconds until what was counted is stored (default: 0)",
     )
     reconcile.add_argument("--json", action="store_true", help="one JSON object a device instead of a table")
+
+
+def record_place(text: str) -> tuple[int, int]:
+    """Partition and offset, as a log has them."""
+    *_, partition, offset = ["", *text.split("/")]
+    if not (is_whole(partition) and is_whole(offset)):
+        raise ValueError("is no place of a record; wanted is [TOPIC/]PARTITION/OFFSET such as 3/81724")
+    return int(partition), int(offset)
 
 
 def add_replay(roles: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -19,10 +19,10 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
-from agents.ground import Ground, check_live
+from agents.ground import Ground, check_live, look
 from agents.kept import Kept, Level, check_device, stored
 from agents.lag_command import waited
-from agents.reconcile_command import Unanswerable, check_guard, standing
+from agents.reconcile import Unanswerable, check_guard
 from dynamodb.client import asking_client, writing_client
 from dynamodb.errors import StoreBusy, StoreError
 from dynamodb.items import NoItem
@@ -68,7 +68,7 @@ def run(settings: Settings, kept: DynamoSettings, asked: Asked) -> Exit:
     check_device(asked.device)
     try:
         with answering(settings.brokers), closing(asking_client()) as client:
-            ground = asyncio.run(standing(settings))
+            ground = asyncio.run(look(settings, sinks=True))
             check_live(ground, sinks=True)
             check_guard(client, kept.tables.hours, ground)
             return asyncio.run(Eraser(ground, kept, asked, Reader(client, kept.tables)).run())

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
+from agents.ground import look
 from agents.kept import Kept, check_device, stored
-from agents.reconcile_command import standing
 from dynamodb.client import asking_client
 from dynamodb.errors import StoreError
 from dynamodb.items import NoItem
@@ -51,7 +51,7 @@ async def write(settings: Settings, reader: Reader, device: str, form: str) -> i
     table, count = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n"), 0
     if form == "csv":
         table.writeheader()
-    kept = Kept(await standing(settings), device)
+    kept = Kept(await look(settings, sinks=True), device)
     async for line in lines(kept, reader):
         count += 1
         if form == "csv":

@@ -43,11 +43,11 @@ class Lag:
 class Meter:
     """Measures lag with clients of its own; use it as an asynchronous context.
 
-    `partitions`: how many each topic has; `only`: those that are looked at, if not all.
+    `partitions`: how many each topic has; `only`: those that are looked at, if not all; `poll_s`: how often, by whoever waits.
     """
 
-    def __init__(self, brokers: Brokers, partitions: dict[str, int], only: Collection[int] | None = None) -> None:
-        self.brokers, self.partitions, self.only = brokers, partitions, only
+    def __init__(self, brokers: Brokers, partitions: dict[str, int], only: Collection[int] | None = None, poll_s: float = POLL_S) -> None:
+        self.brokers, self.partitions, self.only, self.poll_s = brokers, partitions, only, poll_s
 
     async def __aenter__(self) -> Meter:
         self.consumer = AIOKafkaConsumer(**self.brokers.client)
@@ -134,4 +134,4 @@ class Meter:
                     show(lags)
                     if not any(lag.behind for lag in lags):
                         break
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(self.poll_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -25,9 +25,14 @@ def nothing(done: int, size: int) -> None:
 
 
 async def records(
-    brokers: Brokers, topic: str, partitions: Collection[int], show: Show = nothing, upto: Mapping[int, int] | None = None
-) -> AsyncIterator[tuple[TopicPartition, list[Record]]]:
-    """The committed records, in order within a partition, as far as the topic goes at the start, or up to these positions.
+    brokers: Brokers,
+    topic: str,
+    partitions: Collection[int],
+    show: Show = nothing,
+    upto: Mapping[int, int] | None = None,
+    since: Mapping[int, int] | None = None,
+) -> AsyncGenerator[tuple[TopicPartition, list[Record]], None]:
+    """The committed records, in order within a partition, as far as the topic goes at the start, or up to these positions; `since` these, if given.
 
     Raises KafkaError, and ClusterError where the broker gives nothing any more.
     """
@@ -38,8 +43,10 @@ async def records(
         begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         if upto is not None:
             ends = {tp: min(end, upto[tp.partition]) for tp, end in ends.items()}
+        begins = {tp: max(begin, since[tp.partition] if since else 0) for tp, begin in begins.items()}
         consumer.assign(tps)
-        await consumer.seek_to_beginning()
+        for tp, begin in begins.items():
+            consumer.seek(tp, begin)
         left = size = sum(max(0, end - begins[tp]) for tp, end in ends.items())
         loop = asyncio.get_running_loop()
         moved = loop.time()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from metering.partition import partition_of
 from streams.exits import Exit
 from tests.faults.verdict import judge
 from tests.faults.workers import Deployment, deployment
@@ -55,6 +56,8 @@ class Operator:
                 return
             where = self.of(word)
         package, *arguments = words[2:]
+        if "--at" in arguments:
+            arguments[-1] = f"{partition_of(DEVICES[0].encode(), where.settings.partitions)}/0"
         if package == "agents" and " ".join(arguments) in WORKERS:
             await (await where.seat(" ".join(arguments)).start()).says("taking from")
             self.done.clear()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agents.arguments import record_place
 from agents.findings import Energy, Finding, Seen, find
 from agents.reconcile_view import as_json, shortened, wh
 from agents.recount import Draw, Recount, Recounter
@@ -235,3 +236,11 @@ class TestWhatIsSaid:
         said = as_json(finding)
         assert said["missing"] == 1 and said["compared"] - 1 == said["equal"] and said["wrong"] == finding.wrong
         assert said["import"]["register_mwh"] == finding.energies[0].account.rise and said["import"]["equal"] is False
+
+
+class TestAPlace:
+    def test_is_typed_as_a_log_has_it(self) -> None:
+        assert record_place("t-readings/3/81724") == record_place("3/81724") == (3, 81724)
+        for text in ("81724", "readings/3/", "3/-1", "readings/x/1", ""):
+            with pytest.raises(ValueError, match="wanted is"):
+                record_place(text)
