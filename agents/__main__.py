@@ -3,6 +3,7 @@
 waterfall   readings → hours → days → months, exactly once
 sinks       the level topics and the live values into DynamoDB
 worker      both of them, as two child processes
+audit       devices drawn at intervals and counted again, against DynamoDB, as a metric
 topics      create | check
 lag         how far everything is behind; --wait S waits until nothing is
 resend      what the level topics hold into DynamoDB again
@@ -34,7 +35,7 @@ from streams.cluster import ClusterError
 from streams.exits import Exit, end, last_words
 from streams.settings import Settings
 
-RUN = frozenset({"waterfall", "sinks", "worker"})
+RUN = frozenset({"waterfall", "sinks", "worker", "audit"})
 """Roles that go on until they are asked to stop; the others are commands that have something to finish."""
 INTERRUPTED = 130
 STORES = 16
@@ -69,6 +70,15 @@ def sinks(settings: Settings, environ: Mapping[str, str]) -> None:
     from dynamodb.settings import Settings as DynamoSettings
 
     run_sinks(settings, DynamoSettings.from_environ(environ))
+
+
+def audit(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Devices drawn at intervals and counted again."""
+    from agents.audit import run_audit
+    from dynamodb.settings import Settings as DynamoSettings
+
+    signal.signal(signal.SIGINT, stop_at_once)  # it keeps nothing, so there is nothing to end
+    run_audit(settings, DynamoSettings.from_environ(environ))
 
 
 def resend(settings: Settings, environ: Mapping[str, str], asked: argparse.Namespace) -> Exit:
@@ -172,8 +182,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         worker.end_with_parent(environ.get("WATTFALL_PARENT", ""))
         if asked.role == "waterfall":
             waterfall(settings)
-        else:
+        elif asked.role == "sinks":
             sinks(settings, environ)
+        else:
+            audit(settings, environ)
     except (SettingError, ClusterError, TableUnfit) as error:
         if asked.role in RUN:
             last_words(Exit.CONFIGURATION, str(error))

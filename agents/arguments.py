@@ -47,6 +47,14 @@ mending.py, in this folder or in one of PYTHONPATH:
       if b'"power"' not in value:
           return None                        # is passed over
       return key, value.replace(b'"power"', b'"power_w"')"""
+AUDIT = """\
+Goes on until it is stopped. Every WATTFALL_AUDIT_EVERY_S it draws a device, the likelier the more it sends, counts it again from the readings of the
+last WATTFALL_AUDIT_DAYS, and compares with what DynamoDB holds, as `reconcile` does. For that it reads all of the device's partition, with a quarter
+of a core. wattfall_audits_total counts what came of it; of a difference the log has the place of a record of the device, TOPIC/PARTITION/OFFSET,
+which `reconcile --at` takes."""
+AUDIT_EXAMPLE = """\
+example:
+  WATTFALL_METRICS_PORT=9464 python -m agents audit"""
 RECONCILE = """\
 Counts devices again from the readings topic, up to where the waterfall is, and compares with what DynamoDB holds: every hour, day and month
 field by field, each day with its hours, each month with its days, and the sum of the hours with the difference of the register. It changes nothing
@@ -106,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
     roles = top.add_subparsers(dest="role", required=True, metavar="ROLE")
     roles.add_parser("waterfall", help="the three hops: readings to hours to days to months")
     roles.add_parser("sinks", help="the level topics and the live values into DynamoDB")
+    described(roles, "audit", "devices drawn at intervals and counted again, against DynamoDB, as a metric", AUDIT, AUDIT_EXAMPLE)
     roles.add_parser("worker", help="a parent that starts waterfall and sinks, and ends with the first of them that ends")
     topics = roles.add_parser("topics", help="make or check the topics")
     topics.add_argument("action", choices=("create", "check"))

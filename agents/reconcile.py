@@ -1,4 +1,4 @@
-"""Counting devices again, up to where the waterfall is, against what is stored: what commands and roles have in common.
+"""Counting devices again, up to where the waterfall is, against what is stored: what both the command and the role audit do.
 
 It reads with consumers of its own, beside the workers, and changes nothing. All that follows from the readings that the waterfall has counted has to
 be stored before anything is compared, or what is on its way would be taken for lost. What is stored with readings from behind is not compared, so

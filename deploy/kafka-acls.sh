@@ -7,12 +7,13 @@
 #   ingest      sends readings
 #   waterfall   readings -> hours -> days -> months
 #   sinks       the levels into DynamoDB
+#   audit       counts devices again and compares, at intervals
 #   operator    makes and checks topics, looks how far everything is, resends, redrives, reconciles, replays, exports and erases
 # and PRINCIPAL is, for instance, User:wattfall-sinks. WATTFALL_APP and WATTFALL_TOPIC_PREFIX as the workers have them.
 set -eu
 
-role=${1:?"usage: $0 ingest|waterfall|sinks|operator PRINCIPAL"}
-principal=${2:?"usage: $0 ingest|waterfall|sinks|operator PRINCIPAL"}
+role=${1:?"usage: $0 ingest|waterfall|sinks|audit|operator PRINCIPAL"}
+principal=${2:?"usage: $0 ingest|waterfall|sinks|audit|operator PRINCIPAL"}
 app=${WATTFALL_APP:-wattfall}
 prefix=${WATTFALL_TOPIC_PREFIX:-}
 
@@ -45,6 +46,12 @@ sinks)
     topics Write,Describe rejected
     topics Describe late "$app-e"
     allow Read,Describe --group "$app" --resource-pattern-type prefixed
+    ;;
+audit)
+    allow Read,Describe --topic "${prefix}readings"
+    topics Describe hours days months rejected
+    topics Read,Describe "$app-generations"
+    allow Describe --group "$app" --resource-pattern-type prefixed
     ;;
 operator)
     topics Create,Read,Write,Describe,DescribeConfigs,Delete readings hours days months rejected late "$app"

@@ -60,6 +60,8 @@ ABOUT: Final[Mapping[str, tuple[str, str]]] = {
         "0",
         "where `/metrics`, `/live` and `/ready` answer, on all interfaces; of a `worker`'s two processes the sinks take the next; 0: nowhere",
     ),
+    "WATTFALL_AUDIT_EVERY_S": ("3600", "seconds between two devices that an `audit` counts again"),
+    "WATTFALL_AUDIT_DAYS": ("3", "how many days of readings it reads for that; what depends on older ones is not compared"),
     "WATTFALL_LOG_FORMAT": (
         "auto",
         "what workers and the dashboard say: a line of text, or a JSON object a line; auto: text on a terminal, JSON elsewhere",

@@ -56,6 +56,12 @@ WRITES: Final = Named(
 PENDING: Final = Named("wattfall_pending", "gauge", "Items that wait for DynamoDB or are on their way.", ("level",))
 OLDEST: Final = Named("wattfall_oldest_unwritten_seconds", "gauge", "Age of the oldest record, by Kafka's clock, that is not stored.", ("level",))
 FLUSH: Final = Named("wattfall_flush_interval_seconds", "gauge", "Between two writes of the same item, as it is set.", ("level",))
+AUDITS: Final = Named(
+    "wattfall_audits",
+    "counter",
+    "Devices that were counted again: equal, different, or unsettled (not all was stored in time, or nothing could be compared).",
+    ("result",),
+)
 FRESHNESS: Final = Named(
     "wattfall_stored_after_seconds", "histogram", "From when Kafka took the records of a batch to where all of it was stored, by batch.", ("level",)
 )
@@ -76,6 +82,7 @@ ALL: Final = (
     OLDEST,
     FLUSH,
     FRESHNESS,
+    AUDITS,
 )
 BOUNDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, float("inf"))
 """Seconds, of a histogram."""

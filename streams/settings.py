@@ -43,6 +43,8 @@ class Settings:
     hot_bytes: int = 1024 * MEBIBYTE
     lost_range: str = "stop"
     metrics_port: int = 0
+    audit_every_s: float = 3600.0
+    audit_days: int = 3
 
     @property
     def scope(self) -> str:
@@ -79,6 +81,8 @@ class Settings:
             hot_bytes=read("WATTFALL_HOT_MB", default.hot_bytes, lambda text: whole(16, 1 << 20)(text) * MEBIBYTE),
             lost_range=read("WATTFALL_LOST_RANGE", default.lost_range, one_of("stop", "continue")),
             metrics_port=read("WATTFALL_METRICS_PORT", default.metrics_port, whole(0, 65_534)),
+            audit_every_s=read("WATTFALL_AUDIT_EVERY_S", default.audit_every_s, seconds(0.1, 86_400)),
+            audit_days=read("WATTFALL_AUDIT_DAYS", default.audit_days, whole(2, 400)),
         )
 
 

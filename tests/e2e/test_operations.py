@@ -25,7 +25,7 @@ ELSEWHERE: Final = {
     *("python -m dashboard serve", "python -m dashboard token ada"),
 }
 """Takes minutes, needs Prometheus, needs a cluster, is typed by tests/e2e/test_dashboard.py."""
-WORKERS: Final = ("waterfall", "sinks", "worker", "replay start", "replay start --device home")
+WORKERS: Final = ("waterfall", "sinks", "worker", "audit", "replay start", "replay start --device home")
 """Go on until they are stopped."""
 DEVICES: Final = ("home", "shed")
 HOURS: Final = 5
@@ -59,7 +59,7 @@ class Operator:
         if "--at" in arguments:
             arguments[-1] = f"{partition_of(DEVICES[0].encode(), where.settings.partitions)}/0"
         if package == "agents" and " ".join(arguments) in WORKERS:
-            await (await where.seat(" ".join(arguments)).start()).says("taking from")
+            await (await where.seat(" ".join(arguments)).start()).says("audit: " if arguments == ["audit"] else "taking from")
             self.done.clear()
         elif arguments[0] == "reconcile":
             await where.done()  # who types this has not just started the workers

@@ -22,12 +22,15 @@ from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechani
 from confluent_kafka.admin._scram import UserScramCredentialUpsertion
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from agents.audit import Result
 from streams.brokers import Brokers, Login, context
+from tests.e2e.test_audit import audited
+from tests.e2e.test_page import free_ports
 from tests.faults.verdict import judge
 from tests.faults.workers import deployment
 from tests.stack import ROOT, Stack, running
 
-ROLES: Final = ("ingest", "waterfall", "sinks", "operator")
+ROLES: Final = ("ingest", "waterfall", "sinks", "audit", "operator")
 PASSWORD: Final = "only a test's"
 SAMPLE: Final = ROOT / "tests" / "data" / "dsmr_p1_1s.txt"
 PROPERTIES: Final = """
@@ -109,14 +112,22 @@ async def test_what_a_role_is_allowed_is_enough_and_more_is_refused(secured: Sec
         for command in (("resend",), ("redrive", "--since", an_hour_ago), ("reconcile", "--sample", "1")):
             await here.must("agents", *command)
         await judge(here)
+        port = free_ports()
+        changes = {"WATTFALL_METRICS_PORT": str(port), "WATTFALL_AUDIT_EVERY_S": "0.5"}
+        audit = await here.seat("audit", **secured.variables("audit"), **changes).start()
+        await audited(port, Result.EQUAL)
+        assert await audit.term(20) == 0
 
-        for role, topic in (("ingest", here.topics.hours), ("sinks", here.topics.readings), ("waterfall", here.topics.readings)):
+        topics = here.topics
+        for role, topic in (("ingest", topics.hours), ("sinks", topics.readings), ("waterfall", topics.readings), ("audit", topics.rejected)):
             with pytest.raises(TopicAuthorizationFailedError):
                 await write(secured.brokers(role), topic)
         with pytest.raises(TopicAuthorizationFailedError):
             await read(secured.brokers("ingest"), here.topics.readings)
         with pytest.raises(TopicAuthorizationFailedError):
             await read(secured.brokers("sinks"), here.topics.rejected)
+        with pytest.raises(TopicAuthorizationFailedError):
+            await read(secured.brokers("audit"), here.topics.hours)
 
 
 async def write(brokers: Brokers, topic: str) -> None:

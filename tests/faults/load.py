@@ -37,11 +37,11 @@ AHEAD_S: Final = (-1, 240, 360, 7_200, 82_800)
 class Load:
     """Messages on their way, `per_s` of them, which may change. `seed` is what `generate` was given, for people who want to see it again.
 
-    Every tenth has a header, which must still be there where the message is refused.
+    Every tenth has a header, which must still be there where the message is refused. `stamped`: with their own times, if the topic takes them.
     """
 
-    def __init__(self, brokers: str, topic: str, sent: Sequence[Sent], *, per_s: float, seed: int) -> None:
-        self.brokers, self.topic, self.sent, self.per_s, self.seed = brokers, topic, sent, per_s, seed
+    def __init__(self, brokers: str, topic: str, sent: Sequence[Sent], *, per_s: float, seed: int, stamped: bool = False) -> None:
+        self.brokers, self.topic, self.sent, self.per_s, self.seed, self.stamped = brokers, topic, sent, per_s, seed, stamped
         self.submitted = self.confirmed = 0
         self.enough = False
         self.task: asyncio.Task[None] | None = None
@@ -98,7 +98,8 @@ class Load:
                 if self.enough:
                     break
                 headers = [("number", b"%d" % number)] if number % 10 == 0 else []
-                future = await producer.send(self.topic, message.value, key=message.key, headers=headers)
+                at = message.timestamp_ms if self.stamped else None
+                future = await producer.send(self.topic, message.value, key=message.key, headers=headers, timestamp_ms=at)
                 self.submitted += 1
                 waiting.add(future)
                 future.add_done_callback(lambda done: self._confirm(done, waiting))

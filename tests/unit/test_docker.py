@@ -74,17 +74,17 @@ def test_prometheus_asks_where_the_roles_answer() -> None:
     scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text())["scrape_configs"]
     found = {job["job_name"]: job["dns_sd_configs"][0] for job in scraped}
     assert {name: (at["names"], str(at["port"])) for name, at in found.items()} == {
-        name: ([name], COMPOSE["services"][name]["environment"]["WATTFALL_METRICS_PORT"]) for name in ("waterfall", "sinks")
+        name: ([name], COMPOSE["services"][name]["environment"]["WATTFALL_METRICS_PORT"]) for name in ("waterfall", "sinks", "audit")
     }
 
 
 def test_who_does_not_ask_for_monitoring_gets_none() -> None:
-    assert {name for name, service in COMPOSE["services"].items() if service.get("profiles") == ["monitoring"]} == {"prometheus", "grafana"}
+    assert {name for name, service in COMPOSE["services"].items() if service.get("profiles") == ["monitoring"]} == {"prometheus", "grafana", "audit"}
 
 
 def test_a_role_that_a_restart_cannot_help_is_not_restarted_for_ever() -> None:
     """Exit codes that ask for a person are told from the others by nobody, so there is an end to restarts."""
-    assert {COMPOSE["services"][role]["restart"] for role in ("waterfall", "sinks")} == {"on-failure:20"}
+    assert {COMPOSE["services"][role]["restart"] for role in ("waterfall", "sinks", "audit")} == {"on-failure:20"}
 
 
 def test_both_locks_are_made_by_one_command() -> None:

@@ -132,7 +132,7 @@ def test_a_pod_may_do_no_more_than_a_container_of_compose(name: str) -> None:
 
 def test_only_who_asks_aws_has_an_account() -> None:
     accounts = {name: pod.get("serviceAccountName") for name, pod in PODS.items()}
-    assert accounts == {"waterfall": None, "topics": None, "sinks": "sinks", "tables": "tables", "dashboard": "dashboard"}
+    assert accounts == {"waterfall": None, "topics": None, "sinks": "sinks", "audit": "audit", "tables": "tables", "dashboard": "dashboard"}
     assert all(pod.get("automountServiceAccountToken") is False or pod["serviceAccountName"] in called("ServiceAccount") for pod in PODS.values())
 
 
@@ -196,6 +196,13 @@ class TestRoles:
             assert trigger["metadata"]["consumerGroup"] == f"{SETTINGS.scope}-{role}"
             assert trigger["metadata"]["topic"] in (topics.waterfall if role == "waterfall" else topics.sinks)
             assert trigger["metadata"]["bootstrapServersFromEnv"] in SET
+
+
+def test_one_audit_is_found_and_asked_where_the_others_are() -> None:
+    spec, one = called("Deployment")["audit"]["spec"], CONTAINERS["audit"]
+    assert spec["replicas"] == 1 and spec["selector"]["matchLabels"] == called("Service")["audit"]["spec"]["selector"]
+    assert {one["ports"][0]["containerPort"], called("Service")["audit"]["spec"]["ports"][0]["port"]} == {SETTINGS.metrics_port}
+    assert one["readinessProbe"]["httpGet"]["path"] == "/ready" and one["livenessProbe"]["httpGet"]["path"] == "/live"
 
 
 def test_a_waterfall_keeps_its_name_and_its_stores() -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from agents import fold_hours, fold_parts
+from agents.audit import Result
 from dynamodb.writer import Counts
 from metering.total import Grain
 from streams.hop import LOST
@@ -43,7 +44,7 @@ VALUES: Final = {
     "hop": LEVELS,
     "level": LEVELS | {"live"},
     "outcome": {*fold_hours.OUTCOMES, *fold_parts.OUTCOMES, LOST},
-    "result": {each.name for each in fields(Counts)},
+    "result": {each.name for each in fields(Counts)} | {*Result},
 }
 
 

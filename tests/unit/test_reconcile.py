@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from agents.arguments import record_place
+from agents.audit import places
 from agents.findings import Energy, Finding, Seen, find
 from agents.reconcile_view import as_json, shortened, wh
 from agents.recount import Draw, Recount, Recounter
@@ -238,8 +240,18 @@ class TestWhatIsSaid:
         assert said["import"]["register_mwh"] == finding.energies[0].account.rise and said["import"]["equal"] is False
 
 
-class TestAPlace:
-    def test_is_typed_as_a_log_has_it(self) -> None:
+class TestWhatALogSaysOfADifference:
+    def test_names_periods_and_neither_the_device_nor_a_number_of_it(self, recount: Recount) -> None:
+        stored = stored_of(recount)
+        wrong = [total._replace(import_mwh=total.import_mwh + 987_654) for total in stored[:8]]
+        finding = found(recount, [*wrong, *stored[9:]], Rules())
+        said = places(finding)
+        first = f"hour of {datetime.fromtimestamp(stored[0].start, UTC):%Y-%m-%dT%H:%MZ} different, "
+        assert said.startswith(first) and "4 periods more" in said and ": 1, the import register is not its hours" in said
+        assert said.endswith(f"of {finding.compared} periods compared")
+        assert recount.name not in said and "987" not in said and str(stored[0].import_mwh) not in said
+
+    def test_is_its_place_as_a_person_may_type_it(self) -> None:
         assert record_place("t-readings/3/81724") == record_place("3/81724") == (3, 81724)
         for text in ("81724", "readings/3/", "3/-1", "readings/x/1", ""):
             with pytest.raises(ValueError, match="wanted is"):
