@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     for name, (words, _) in MEASURED.items():
         commands.add_parser(name, parents=[scaled], help=words)
     commands.add_parser("volume", parents=[scaled], help="bytes in Kafka a reading and memory a device, counted without a Kafka")
-    commands.add_parser("views", parents=[scaled], help="how long the dashboard takes for a view at 200 requests a second")
+    commands.add_parser("views", parents=[scaled], help="how long a dashboard of two processes takes for a view at 200 requests a second")
     add_cost(commands.add_parser("cost", help="what a number of devices and a choice of intervals cost", epilog=COST_EXAMPLE, formatter_class=plain))
     return top
 

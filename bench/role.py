@@ -33,6 +33,11 @@ class Role:
         """User and system time so far."""
         return cpu_seconds(self.process.pid)
 
+    def begun(self) -> list[int]:
+        """The processes that it has begun, as they are now."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], check=False, capture_output=True, text=True)
+        return [int(pid) for pid in found.stdout.split()]
+
     def await_lines(self, pattern: str, count: int, limit_s: float) -> list[tuple[float, float, str]]:
         """The first `count` lines that match. Raises BenchError with the last words if they do not come."""
         wanted = re.compile(pattern)

@@ -9,33 +9,38 @@ import asyncio
 import os
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
 import aiohttp
+from aiohttp import TCPConnector
 
 from bench.freshness import p99
 from bench.progress import step
 from bench.report import Results
-from bench.role import started
+from bench.role import cpu_seconds, started
 from bench.stack import BenchError, Stack
 from bench.still_dynamodb import DAY, DEVICE
 from dashboard.access import Access
 from dashboard.settings import Settings
 
+PROCESSES: Final = 2
 PER_S: Final = 200
 FOR_S: Final = 20
 WARMING_S: Final = 2
 LATENCY_MS: Final = 5
 START_S: Final = 60.0
-CONNECTIONS: Final = 64
+PEOPLE: Final = 64
+"""Each has a connection, as a browser has, and asks in turn."""
 
 
 def measure(scale: float) -> Results:
-    """p50 and p99 of a day by hours, ms. Raises BenchError if any answer is not one."""
+    """p50 and p99 of a day by hours, and the dashboard's CPU for one, ms. Raises BenchError if any answer is not one."""
     asked = max(PER_S, round(PER_S * FOR_S * scale))
     with (
-        step(f"asking the dashboard {PER_S} times a second for a day by hours, over a DynamoDB of {LATENCY_MS} ms", asked),
+        step(f"asking a dashboard of {PROCESSES} processes {PER_S} times a second for a day by hours, over a DynamoDB of {LATENCY_MS} ms", asked),
         tempfile.TemporaryDirectory() as folder,
         started("bench.still_dynamodb", str(LATENCY_MS), environ=os.environ) as still,
     ):
@@ -43,14 +48,20 @@ def measure(scale: float) -> Results:
         environ = surroundings(endpoint, Path(folder))
         with started("dashboard", "serve", environ=environ) as dashboard:
             address = dashboard.await_lines("the dashboard is at", 1, START_S)[0][2].split()[-1]
-            took = asyncio.run(ask(f"{address}/v1/devices/{DEVICE}/day/{DAY}", token(Path(folder)), asked))
-    return {"views.p50_ms": took[len(took) // 2], "views.p99_ms": p99(took)}
+            pids = dashboard.begun()
+            if len(pids) != PROCESSES:
+                raise BenchError(f"the dashboard has {len(pids)} processes, and {PROCESSES} were wanted")
+            url = f"{address}/v1/devices/{DEVICE}/day/{DAY}"
+            took, cpu_s = asyncio.run(ask(url, token(Path(folder)), asked, lambda: sum(map(cpu_seconds, pids))))
+    found = {"p50_ms": took[len(took) // 2], "p99_ms": p99(took), "cpu_ms": cpu_s * 1000 / asked, "processes": PROCESSES, "per_s": PER_S}
+    return {f"views.{name}": value for name, value in found.items()}
 
 
 def surroundings(endpoint: str, folder: Path) -> dict[str, str]:
     """Of the dashboard; of this process's own nothing about AWS or Wattfall."""
     aws = {"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     settings = {"WATTFALL_DASHBOARD_DIR": str(folder), "WATTFALL_DASHBOARD_PORT": "0", "WATTFALL_DASHBOARD_RATE": "100000"}
+    settings["WATTFALL_DASHBOARD_PROCESSES"] = str(PROCESSES)
     return Stack(aws, folder).environ(**settings)
 
 
@@ -61,14 +72,21 @@ def token(folder: Path) -> str:
     return access.tokens.development("bench")
 
 
-async def ask(url: str, bearer: str, count: int) -> list[float]:
-    """The times of `count` answers in ms, sorted; those of the first seconds are not counted."""
-    warming = WARMING_S * PER_S
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-    async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {bearer}"}) as session:
+async def ask(url: str, bearer: str, count: int, cpu_s: Callable[[], float]) -> tuple[list[float], float]:
+    """The times of `count` answers in ms, sorted, and the CPU for them, s; those of the first seconds are not counted."""
+    headers, warming = {"Authorization": f"Bearer {bearer}"}, WARMING_S * PER_S
+    async with AsyncExitStack() as stack:
+        people = [await stack.enter_async_context(aiohttp.ClientSession(connector=TCPConnector(limit=1), headers=headers)) for _ in range(PEOPLE)]
         begun = time.perf_counter()
-        took = await asyncio.gather(*(once(session, url, begun + number / PER_S) for number in range(warming + count)))
-    return sorted(took[warming:])
+        asked = (once(people[number % PEOPLE], url, begun + number / PER_S) for number in range(warming + count))
+        cpu_before_s, *took = await asyncio.gather(at(begun + WARMING_S, cpu_s), *asked)
+    return sorted(took[warming:]), cpu_s() - cpu_before_s
+
+
+async def at(due: float, look: Callable[[], float]) -> float:
+    """What is seen then."""
+    await asyncio.sleep(due - time.perf_counter())
+    return look()
 
 
 async def once(session: aiohttp.ClientSession, url: str, due: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import getpass
 import os
 import signal
@@ -10,6 +11,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from starlette.types import ASGIApp
+
+from dashboard import processes
 from dashboard.access import Access
 from dashboard.app import application
 from dashboard.people import People, PeopleError
@@ -39,7 +43,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("serve", help="answer until it is stopped (what happens without a COMMAND)")
+    serves = commands.add_parser("serve", help="answer until it is stopped (what happens without a COMMAND)")
+    serves.add_argument(processes.SOCKET, type=int, dest="socket", help=argparse.SUPPRESS)  # how one of several is told where it listens
     person = commands.add_parser("person", help="say which devices a person may see, and with which password they log in")
     token = commands.add_parser("token", help="print a bearer token for a person, signed by this dashboard's own key")
     for one in (person, token):
@@ -47,20 +52,40 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--devices", metavar="A,B", help="what they may see from now on; without it nothing changes")
     person.add_argument("--password", action="store_true", help="ask for a password, or read it from standard input where that is no terminal")
     token.add_argument("--link", action="store_true", help="print a link that opens the page with it")
+    top.set_defaults(socket=None)
     return top
 
 
 def serve(settings: Settings) -> int:
-    """Answers until it is stopped."""
-    form = logs.form(os.environ)
-    app = application(settings, DynamoSettings.from_environ(os.environ))
+    """Answers until it is stopped, by itself or by several processes."""
+    form, app = prepared(settings)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    print(greeting(settings, listening.getsockname()[1]), file=sys.stderr, flush=True)
-    signal.signal(signal.SIGTERM, stopped)  # uvicorn ends in order, and then raises the signal again as it was before
+
+    def greet() -> None:
+        print(greeting(settings, listening.getsockname()[1]), file=sys.stderr, flush=True)
+
     logs.begin(form)
-    server(app).run([listening])
+    if settings.processes > 1:
+        return asyncio.run(processes.keep(settings.processes, listening, greet))
+    server(app, greet).run([listening])
     return 0
+
+
+def serve_beside_others(settings: Settings, number: int) -> int:
+    """The same on the socket of this number, as one of several processes, for as long as there is one that keeps them."""
+    processes.end_with_keeper()
+    form, app = prepared(settings)
+    logs.begin(form)
+    server(app, processes.say_answering).run([socket.socket(fileno=number)])
+    return 0
+
+
+def prepared(settings: Settings) -> tuple[str, ASGIApp]:
+    """How it logs, and what answers: whatever is wrong with either is said before anybody is answered."""
+    form, app = logs.form(os.environ), application(settings, DynamoSettings.from_environ(os.environ))
+    signal.signal(signal.SIGTERM, stopped)  # uvicorn ends in order, and then raises the signal again as it was before
+    return form, app
 
 
 def greeting(settings: Settings, port: int) -> str:
@@ -115,7 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_environ(os.environ)
         if asked.command == "person":
             return person(settings, asked)
-        return token(settings, asked) if asked.command == "token" else serve(settings)
+        if asked.command == "token":
+            return token(settings, asked)
+        return serve(settings) if asked.socket is None else serve_beside_others(settings, asked.socket)
     except (SettingError, PeopleError, NoToken, OSError) as error:
         print(f"wattfall: {error}", file=sys.stderr)
         return MISTAKE

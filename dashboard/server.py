@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from starlette.types import ASGIApp
@@ -69,9 +71,25 @@ class Punctual(H11Protocol):
             self._due = self.loop.call_later(self.patience_s, self.transport.abort)
 
 
-def server(app: ASGIApp, protocol: type[Punctual] = Punctual) -> Server:
-    """To be run with sockets that listen. Whose word is taken for a client's address is uvicorn's own setting, FORWARDED_ALLOW_IPS."""
-    return Server(
+class Telling(Server):
+    """Tells once it answers."""
+
+    def __init__(self, config: Config, answering: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._answering = answering
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As ever."""
+        await super().startup(sockets)
+        self._answering()
+
+
+def server(app: ASGIApp, answering: Callable[[], None] = lambda: None, protocol: type[Punctual] = Punctual) -> Server:
+    """To be run with sockets that listen; `answering` is called once it does.
+
+    Whose word is taken for a client's address is uvicorn's own setting, FORWARDED_ALLOW_IPS.
+    """
+    return Telling(
         Config(
             app,
             http=protocol,
@@ -81,5 +99,6 @@ def server(app: ASGIApp, protocol: type[Punctual] = Punctual) -> Server:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=STOP_S,
-        )
+        ),
+        answering,
     )

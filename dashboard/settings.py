@@ -39,7 +39,8 @@ class Prices:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`url`: what people type, empty where that is host and port. `folder`: the people and the dashboard's own key. `provider`: None where
-    the dashboard's own key signs. `rate`: requests a second of one person, on average. `settled_s`: after a period's end, how long it may change.
+    the dashboard's own key signs. `processes`: how many answer; each has so many `threads`, and takes so many requests a second of one person, on
+    average (`rate`). `settled_s`: after a period's end, how long it may change.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +48,7 @@ class Settings:
     url: str = ""
     folder: Path = field(default=Path(".state/dashboard"))
     provider: Provider | None = None
+    processes: int = 1
     threads: int = 16
     live_s: float = 2.0
     rate: int = 20
@@ -74,6 +76,7 @@ class Settings:
             url=read("WATTFALL_DASHBOARD_URL", default.url, _url),
             folder=Path(read("WATTFALL_DASHBOARD_DIR", str(default.folder), str)),
             provider=_provider(read),
+            processes=read("WATTFALL_DASHBOARD_PROCESSES", default.processes, whole(1, 64)),
             threads=read("WATTFALL_DASHBOARD_THREADS", default.threads, whole(1, 256)),
             live_s=read("WATTFALL_DASHBOARD_LIVE_S", default.live_s, seconds(0.1, 60)),
             rate=read("WATTFALL_DASHBOARD_RATE", default.rate, whole(1, 100_000)),

@@ -181,7 +181,17 @@ def listening(served: Server) -> Iterator[str]:
 @contextmanager
 def serving(environ: dict[str, str], port: int = 0) -> Iterator[str]:
     """`python -m dashboard serve` on this machine; its address."""
-    process = subprocess.Popen(
+    process = started(environ, port)
+    try:
+        yield address(process)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def started(environ: dict[str, str], port: int = 0) -> subprocess.Popen[str]:
+    """`python -m dashboard serve` as it begins."""
+    return subprocess.Popen(
         [sys.executable, "-m", "dashboard", "serve"],
         cwd=ROOT,
         env={**environ, "WATTFALL_DASHBOARD_PORT": str(port)},
@@ -189,11 +199,11 @@ def serving(environ: dict[str, str], port: int = 0) -> Iterator[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    try:
-        assert process.stderr is not None
-        said = process.stderr.readline()
-        assert said.startswith("wattfall: the dashboard is at http://127.0.0.1:"), said + process.stderr.read()
-        yield said.split()[-1]
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Waits until it answers; where."""
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    assert said.startswith("wattfall: the dashboard is at http://127.0.0.1:"), said + process.stderr.read()
+    return said.split()[-1]

@@ -52,7 +52,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with listening(server(answer, Hasty)) as url:
+    with listening(server(answer, protocol=Hasty)) as url:
         yield int(url.rsplit(":", 1)[1])
 
 
@@ -130,7 +130,7 @@ async def test_who_waits_for_us_is_not(port: int, path: bytes) -> None:
 
 
 async def test_where_there_are_too_many_those_go_that_ask_nothing() -> None:
-    with listening(server(answer, Crowded)) as url:
+    with listening(server(answer, protocol=Crowded)) as url:
         port = int(url.rsplit(":", 1)[1])
         async with connected(port) as (watching, writer), connected(port) as (first, _), connected(port) as (second, _):
             writer.write(ASKED.replace(b"/", b"/stream", 1))

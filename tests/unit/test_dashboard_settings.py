@@ -14,6 +14,11 @@ from settings.environ import SettingError
 def test_nothing_set_is_a_dashboard_for_this_machine() -> None:
     assert Settings.from_environ({}) == Settings()
     assert Settings().host == "127.0.0.1" and Settings().provider is None and Settings().prices is None
+    assert Settings().processes == 1
+
+
+def test_as_many_processes_as_are_wanted() -> None:
+    assert Settings.from_environ({"WATTFALL_DASHBOARD_PROCESSES": "4"}).processes == 4
 
 
 def test_a_tariff_is_exact() -> None:
@@ -48,6 +53,8 @@ def test_keys_may_be_a_file_that_is_there(tmp_path: Path) -> None:
         ("WATTFALL_DASHBOARD_URL", "https://power.example.org/path", "an address without a path"),
         ("WATTFALL_DASHBOARD_HOST", "not a host", "a host name or an address"),
         ("WATTFALL_DASHBOARD_RATE", "0", "a whole number from 1"),
+        ("WATTFALL_DASHBOARD_PROCESSES", "0", "a whole number from 1 to 64"),
+        ("WATTFALL_DASHBOARD_PROCESSES", "65", "a whole number from 1 to 64"),
         ("WATTFALL_CURRENCY", "euro", "EUR"),
         ("WATTFALL_PRICE_IMPORT", "-1", "a price of a kWh from 0 to 1000"),
     ],
