@@ -198,6 +198,7 @@ def started(environ: dict[str, str], port: int = 0) -> subprocess.Popen[str]:
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        process_group=0,  # of its own, as a terminal would give it
     )
 
 

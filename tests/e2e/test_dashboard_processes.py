@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -156,9 +157,14 @@ def test_asked_to_stop_while_they_begin_they_do(beginning: Several) -> None:
     assert beginning.end(0) == []
 
 
-def test_ctrl_c_ends_all_of_them(several: Several) -> None:
-    several.keeper.send_signal(signal.SIGINT)
-    assert several.end(130) == []
+@pytest.mark.parametrize("answering", [True, False])
+def test_ctrl_c_ends_all_of_them(beginning: Several, request: pytest.FixtureRequest, answering: bool) -> None:
+    """A terminal sends it to the whole group."""
+    if answering:
+        request.getfixturevalue("several")
+    beginning.processes()
+    os.killpg(beginning.keeper.pid, signal.SIGINT)
+    assert beginning.end(130) == []
 
 
 def test_one_that_does_not_stop_is_killed(several: Several) -> None:
