@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import getpass
 import os
 import signal
@@ -84,6 +85,7 @@ def serve_beside_others(settings: Settings, number: int) -> int:
 def prepared(settings: Settings) -> tuple[str, ASGIApp]:
     """How it logs, and what answers: whatever is wrong with either is said before anybody is answered."""
     form, app = logs.form(os.environ), application(settings, DynamoSettings.from_environ(os.environ))
+    gc.freeze()  # what is there by now stays: to look through it for garbage takes a tenth of a second, in which nobody is answered
     signal.signal(signal.SIGTERM, stopped)  # uvicorn ends in order, and then raises the signal again as it was before
     return form, app
 
