@@ -2,74 +2,92 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+CLOSED: ConfigDict = ConfigDict(extra="forbid", frozen=True)
+"""What is not named here is in no answer."""
+
 
 class Answer(BaseModel):
-    """What is not named here is in no answer."""
+    """What is checked as it is made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = CLOSED
 
 
-class Quantity(Answer):
+class Part:
+    """A view, or a part of one. We make it of what we have checked, many at a time: as models they would cost a tenth of what a view costs."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+
+
+@dataclass
+class Quantity(Part):
     """What is known of a period, and how far it is to be trusted; docs/metering.md explains each value."""
 
-    import_kwh: float = Field(description="Energy taken from the grid: what counts, exact to the mWh.")
-    export_kwh: float = Field(description="Energy given to the grid.")
-    import_cost: float | None = Field(description="What the import costs by the tariff; null without one.")
-    export_credit: float | None = Field(description="What the export brings by the tariff; null without one.")
-    mean_w: float | None = Field(description="Mean power over the covered time, import less export.")
+    import_kwh: Annotated[float, Field(description="Energy taken from the grid: what counts, exact to the mWh.")]
+    export_kwh: Annotated[float, Field(description="Energy given to the grid.")]
+    import_cost: Annotated[float | None, Field(description="What the import costs by the tariff; null without one.")]
+    export_credit: Annotated[float | None, Field(description="What the export brings by the tariff; null without one.")]
+    mean_w: Annotated[float | None, Field(description="Mean power over the covered time, import less export.")]
     min_w: float | None
     max_w: float | None
     max_at: datetime | None
-    method: Literal["register", "power", "mixed"] | None = Field(description="By what it was measured.")
-    coverage: float = Field(description="Share of the whole period in which the power was known, 0 to 1.")
+    method: Annotated[Literal["register", "power", "mixed"] | None, Field(description="By what it was measured.")]
+    coverage: Annotated[float, Field(description="Share of the whole period in which the power was known, 0 to 1.")]
     covered_s: float
-    estimated_share: float = Field(description="Share of the energy, import and export, whose place in time is a guess, 0 to 1.")
+    estimated_share: Annotated[float, Field(description="Share of the energy, import and export, whose place in time is a guess, 0 to 1.")]
     estimated_import_kwh: float
     estimated_export_kwh: float
-    unbooked_import_kwh: float = Field(description="Energy of before this period that counts nowhere.")
+    unbooked_import_kwh: Annotated[float, Field(description="Energy of before this period that counts nowhere.")]
     unbooked_export_kwh: float
     readings: int
-    last_at: datetime | None = Field(description="Instant of the newest reading that is in it.")
-    resets: int = Field(description="How often a register began anew.")
-    glitches: int = Field(description="Register values that were ignored.")
+    last_at: Annotated[datetime | None, Field(description="Instant of the newest reading that is in it.")]
+    resets: Annotated[int, Field(description="How often a register began anew.")]
+    glitches: Annotated[int, Field(description="Register values that were ignored.")]
 
 
-class Period(Answer):
+@dataclass
+class Period(Part):
     """An hour, a day or a month of the local calendar, half-open; `total` is null where nothing is known of it, or not any more (`kept_from`)."""
 
-    start: datetime = Field(description="Local time with its offset.")
+    start: Annotated[datetime, Field(description="Local time with its offset.")]
     end: datetime
-    local: str = Field(description="What people call it: 02:00, 2026-10-25, 2026-10. The repeated hour of autumn differs by its offset.")
-    offset: str = Field(description="Offset from UTC at its start.", examples=["+01:00"])
-    open: bool = Field(description="Its end has not come.")
+    local: Annotated[str, Field(description="What people call it: 02:00, 2026-10-25, 2026-10. The repeated hour of autumn differs by its offset.")]
+    offset: Annotated[str, Field(description="Offset from UTC at its start.", examples=["+01:00"])]
+    open: Annotated[bool, Field(description="Its end has not come.")]
     total: Quantity | None
 
 
-class Tariff(Answer):
+@dataclass
+class Tariff(Part):
     """Prices of a kWh."""
 
-    currency: str = Field(description="ISO 4217.")
+    currency: Annotated[str, Field(description="ISO 4217.")]
     import_price: float
     export_price: float
 
 
-class View(Answer):
+@dataclass
+class View(Part):
     """A day by hours (23, 24 or 25), a month by days, a year by months: every period of it, those of the future as well."""
 
     device: str
-    grain: Literal["hour", "day", "month"] = Field(description="What its periods are.")
+    grain: Annotated[Literal["hour", "day", "month"], Field(description="What its periods are.")]
     zone: str
-    as_of: datetime = Field(description="The server's time, to tell by what is past and how long ago.")
+    as_of: Annotated[datetime, Field(description="The server's time, to tell by what is past and how long ago.")]
     start: datetime
     end: datetime
-    kept_from: datetime | None = Field(description="What ended before may have been deleted; null for days and months, which are kept for ever.")
+    kept_from: Annotated[
+        datetime | None, Field(description="What ended before may have been deleted; null for days and months, which are kept for ever.")
+    ]
     tariff: Tariff | None
-    astray: int = Field(description="Stored totals that begin with none of the periods, for another zone's calendar made them: they are left out.")
+    astray: Annotated[
+        int, Field(description="Stored totals that begin with none of the periods, for another zone's calendar made them: they are left out.")
+    ]
     periods: list[Period]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -15,7 +16,7 @@ from dashboard.answers import Devices, Live, Login, Problem, View
 from dashboard.stored import Aged, Stored
 from dashboard.streams import Streams
 from dashboard.tokens import Session
-from dashboard.views import table
+from dashboard.views import table, text
 from metering.total import Grain
 
 SETTLED: Final = "private, max-age=86400"
@@ -144,15 +145,15 @@ def _answer(request: Request, aged: Aged, span: str, format: str | None) -> Resp
     as_csv = format == "csv" or format is None and wants_csv(request.headers.get("accept", ""))
     headers = {"Cache-Control": SETTLED if aged.settled else OPEN, "Vary": "Accept, Authorization, Cookie"}
     if aged.past:  # of what is not, the time of the answer is half of what is said
-        said = aged.view.model_dump_json(exclude={"as_of", "kept_from"})
-        tag = f'"{hashlib.sha256(f"{as_csv} {said}".encode()).hexdigest()[:32]}"'
+        said = text(replace(aged.view, as_of=aged.view.start, kept_from=None))
+        tag = f'"{hashlib.sha256(b"%d %b" % (as_csv, said)).hexdigest()[:32]}"'
         headers["ETag"] = f"W/{tag}"  # weak, since the body may be compressed on its way
         if {tag, "*"} & {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}:
             return Response(status_code=304, headers=headers)
     if as_csv:
         headers["Content-Disposition"] = f'attachment; filename="{aged.view.device.replace(":", "_")}-{span}.csv"'
         return Response(table(aged.view), headers=headers, media_type=_CSV)
-    return Response(aged.view.model_dump_json(), headers=headers, media_type=_JSON)
+    return Response(text(aged.view), headers=headers, media_type=_JSON)
 
 
 async def _closed(events: AsyncGenerator[str, None]) -> AsyncIterator[str]:

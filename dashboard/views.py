@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime, tzinfo
 from typing import Any, Final
+
+import orjson
 
 from dashboard.answers import Live, Period, Quantity, Tariff, View
 from dashboard.settings import MICRO, Prices
@@ -20,8 +23,9 @@ _MWH: Final = 1_000_000
 """mWh in a kWh."""
 _HOUR_MS: Final = 3_600_000
 _PLACE: Final = ("device", "start", "end", "local", "offset", "open")
-COLUMNS: Final = (*_PLACE, *Quantity.model_fields)
-_NAMES: Final = {Grain.HOUR: "%H:%M", Grain.DAY: "%Y-%m-%d", Grain.MONTH: "%Y-%m"}
+COLUMNS: Final = (*_PLACE, *(field.name for field in fields(Quantity)))
+_NAMES: Final = {Grain.HOUR: slice(11, 16), Grain.DAY: slice(10), Grain.MONTH: slice(7)}
+"""What people call a period, in the local time at which it begins."""
 
 
 def view(
@@ -61,6 +65,11 @@ def live(device: str, stored: LiveReading | None, now_s: float, zone: tzinfo) ->
     )
 
 
+def text(answer: View) -> bytes:
+    """A view as JSON."""
+    return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
+
+
 def table(answer: View) -> str:
     """A view as CSV (RFC 4180), a row a period; what is not known is empty."""
     out = io.StringIO()
@@ -71,7 +80,7 @@ def table(answer: View) -> str:
 
 
 def _rows(answer: View) -> Iterable[dict[str, Any]]:
-    for period in answer.model_dump(mode="json")["periods"]:
+    for period in orjson.loads(text(answer))["periods"]:
         yield {"device": answer.device, **{name: period[name] for name in _PLACE[1:]}, **(period["total"] or {})}
 
 
@@ -81,11 +90,12 @@ def _tariff(prices: Prices) -> Tariff:
 
 def _period(edges: tuple[int, int], total: Total | None, grain: Grain, now_s: float, zone: tzinfo, prices: Prices | None) -> Period:
     start, end = (datetime.fromtimestamp(edge, zone) for edge in edges)
+    local = start.isoformat()
     return Period(
         start=start,
         end=end,
-        local=start.strftime(_NAMES[grain]),
-        offset=start.isoformat()[-6:],
+        local=local[_NAMES[grain]],
+        offset=local[-6:],
         open=now_s < edges[1],
         total=None if total is None else _quantity(total, zone, prices),
     )
