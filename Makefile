@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test browser prove mutants check alerts bench lock clean
+.PHONY: help env demo test browser containers prove mutants check alerts bench lock clean
 
 help: ## what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: .venv/.stamp ## the Python environment .venv, exactly as requirements.lock says (Python 3.11 or newer; PYTHON=python3.12 names another)
 
@@ -17,6 +17,9 @@ test: env ## every test but those of the page, with a real Kafka: some ten minut
 
 browser: env ## the dashboard's page in a real browser, which this machine has to have: any Chromium (pictures in build/page)
 	@$(BIN)/python -m pytest tests/browser $(ARGS)
+
+containers: env ## the image built, and run as compose.yaml and Kubernetes run it, by a Docker that this machine has to have
+	@$(BIN)/python -m pytest tests/containers $(ARGS)
 
 prove: env ## the long runs of everything that may go wrong, some 100 minutes (ARGS="--only crash --scale 0.1")
 	@$(BIN)/python -m tests.faults.prove $(ARGS)

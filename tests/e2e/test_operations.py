@@ -19,12 +19,12 @@ from tests.stack import ROOT, Stack
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text()
 TYPED: Final = re.compile(r"`((?:[A-Z_]+=\S+ )*(?:python -m|export|make|kubectl) [^`]+)`")
 ELSEWHERE: Final = {
-    *("make bench", "make alerts", "python -m bench views"),
+    *("make bench", "make alerts", "make containers", "python -m bench views"),
     *("kubectl apply -k .", "kubectl delete job topics tables --ignore-not-found", "kubectl create secret generic people --from-file=people"),
     *("WATTFALL_DASHBOARD_DIR=people python -m dashboard person ada --devices home", "python -m dashboard person ada --devices home --password"),
     *("python -m dashboard serve", "python -m dashboard token ada"),
 }
-"""Takes minutes, needs Prometheus, needs a cluster, is typed by tests/e2e/test_dashboard.py."""
+"""Takes minutes, needs Prometheus, a Docker or a cluster, is typed by tests/e2e/test_dashboard.py."""
 WORKERS: Final = ("waterfall", "sinks", "worker", "audit", "replay start", "replay start --device home")
 """Go on until they are stopped."""
 DEVICES: Final = ("home", "shed")

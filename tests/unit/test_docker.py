@@ -8,16 +8,18 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import jsonschema
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.containers.ways import JOBS, ROLES, by_compose
+from tests.manifests import COMPOSE
+from tests.stack import ROOT
+
 NOT_IN_THE_IMAGE = {"local", "bench", "demo", "tests"}
 READ = ["-q", "-p", "no:cacheprovider", "tests/unit/test_ingest_formats.py", "-k", "dsmr or telegram"]
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
 COMPOSE_SCHEMA: Final = json.loads((ROOT / "tests" / "schemas" / "compose-spec.json").read_text())
 AGAIN = "docker/requirements.lock is out of step; `make lock` makes it again"
 
@@ -68,6 +70,12 @@ def test_nothing_is_open_to_others_and_nothing_gains_rights(name: str) -> None:
     service = COMPOSE["services"][name]
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     assert "no-new-privileges:true" in service["security_opt"] and (service.get("user") == "root" or service["cap_drop"] == ["ALL"])
+
+
+@pytest.mark.parametrize("name", (*ROLES, *JOBS))
+def test_every_word_of_a_service_is_tried(name: str) -> None:
+    """`make containers` takes each into account, and knows no others."""
+    assert by_compose(name).options
 
 
 def test_prometheus_asks_where_the_roles_answer() -> None:

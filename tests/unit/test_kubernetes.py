@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any, Final
 
@@ -22,39 +21,20 @@ from streams.app import Worker
 from streams.page import Page
 from streams.settings import MEBIBYTE, Settings
 from streams.topics import Topics
+from tests.manifests import BASE, CONTAINERS, FOLDER, OBJECTS, PODS, SET, called
 from tests.stack import ROOT
 
-FOLDER: Final = ROOT / "deploy" / "kubernetes"
 VERSION: Final = "1.37"
 SCALED_OBJECT: Final = yaml.safe_load((ROOT / "tests" / "schemas" / "keda.sh_scaledobjects.yaml").read_text())["spec"]["versions"][0]
-BASE: Final = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
-SET: Final = dict(line.split("=", 1) for line in (FOLDER / "settings.env").read_text().splitlines())
 SETTINGS: Final = Settings.from_environ(SET)
-OBJECTS: Final[list[dict[str, Any]]] = [each for path in BASE["resources"] for each in yaml.safe_load_all((FOLDER / path).read_text())]
 PARSERS: Final = {"agents": agents, "dynamodb": dynamodb, "dashboard": dashboard}
 KNOWN: Final = {name for reader in READERS for name in names(reader)} | {"AWS_REGION", "FORWARDED_ALLOW_IPS"}
 """What can be set."""
 BESIDES_HOT_BYTES: Final = 300 * MEBIBYTE
 """docs/operations.md, Size."""
-
-
-def called(kind: str) -> dict[str, Any]:
-    """The objects of a kind by their names."""
-    return {each["metadata"]["name"]: each for each in OBJECTS if each["kind"] == kind}
-
-
-def pods() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every pod's name and specification."""
-    for each in OBJECTS:
-        if "template" in each.get("spec", {}):
-            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
-
-
-PODS: Final = dict(pods())
 ROLES: Final = {"waterfall": called("StatefulSet"), "sinks": called("Deployment")}
 KEPT_UP: Final = {**ROLES, "dashboard": called("Deployment")}
 """What is there all the time."""
-CONTAINERS: Final = {name: one for name, pod in PODS.items() for one in pod["containers"]}
 
 
 def closed(schema: Any) -> Any:
