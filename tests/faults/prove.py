@@ -33,7 +33,7 @@ from tests.stack import ROOT, Stack, running
 PROVED: Final = ("agents", "dynamodb", "metering", "settings", "streams", "tables", "tests/faults")
 BESIDES: Final = (
     *("tests/oracle*.py", "tests/generator.py", "tests/poison.py", "tests/near_misses.py", "tests/stack.py"),
-    *("local/*", "requirements.lock"),
+    *("local/*.py", "local/jars.lock", "local/server.properties", "requirements.lock"),
 )
 FOLDER: Final = ROOT / "build" / "prove"
 EPILOG: Final = """scenarios:

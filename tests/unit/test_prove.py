@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from docs.generate import PROOF
-from tests.faults.prove import Report, Result, page
+from tests.faults.prove import BESIDES, Report, Result, digest, page
 from tests.faults.scenarios import SCENARIOS
+from tests.stack import ROOT
 
 
 def test_a_row_has_the_sum_and_the_waits() -> None:
@@ -72,3 +73,8 @@ def test_each_scenario_is_named_where_it_is_said_what_is_claimed() -> None:
     claims = PROOF.read_text().partition("## What is not claimed")[0]
     named = {name.strip() for some in re.findall(r"`make prove` \(([a-z, ]+)(?:: [a-z]+)?\)", claims) for name in some.split(",")}
     assert named == set(SCENARIOS)
+
+
+def test_the_product_has_a_name_and_nothing_that_makes_it_is_missing() -> None:
+    assert re.fullmatch("[0-9a-f]{16}", digest())
+    assert all(list(ROOT.glob(each)) for each in BESIDES)
