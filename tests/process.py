@@ -6,7 +6,8 @@ Nothing of it happens between two calls, so whoever plays with several of them d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, Final, NoReturn, TypeVarTuple
 
@@ -90,6 +91,13 @@ class Process:
             task.cancel()
         self.loop.run_until_complete(asyncio.wait(tasks)) if tasks else None
         self.loop.close()
+
+    @contextmanager
+    def to_its_end(self) -> Iterator[None]:
+        """Killed when the block ends; nothing may have gone wrong unseen by then."""
+        yield
+        self.kill()
+        assert self.errors == [], self.errors
 
     def _unseen(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

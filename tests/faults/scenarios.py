@@ -343,8 +343,8 @@ async def playing(
         load = Load(stack.brokers, here.topics.readings, sent, per_s=setting.per_s, seed=seed).start()
         nemesis = Nemesis(here, waterfalls, sinks, dynamodb, seed)
         nemesis.pulse.start()
-        await load.flows(PER_S)
         try:
+            await load.flows(PER_S)
             yield Scene(here, dynamodb, nemesis, load, scale)
         finally:
             await nemesis.pulse.stop()

@@ -83,9 +83,8 @@ class Scene:
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     made = Scene()
-    yield made
-    made.process.kill()
-    assert made.process.errors == []
+    with made.process.to_its_end():
+        yield made
 
 
 def test_a_checkpoint_comes_when_its_interval_is_over(scene: Scene) -> None:

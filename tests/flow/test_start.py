@@ -159,9 +159,8 @@ class Scene:
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     made = Scene()
-    yield made
-    made.process.kill()
-    assert made.process.errors == []
+    with made.process.to_its_end():
+        yield made
 
 
 def test_a_partition_starts_where_its_state_says(scene: Scene) -> None:
